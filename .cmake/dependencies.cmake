@@ -1,0 +1,52 @@
+# Finds every library of DESIGN section 8 that this version needs, and says what it found.
+# Each becomes one imported target: recua::<name>.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(MPI REQUIRED COMPONENTS C)
+if(RECUA_OPENMP)
+  find_package(OpenMP REQUIRED COMPONENTS C)
+endif()
+
+function(recua_missing what debian spack epel)
+  message(FATAL_ERROR "${what} was not found. Debian: apt-get install ${debian}; Spack: ${spack}; "
+                      "EPEL: ${epel}. docs/install.md has recipes.")
+endfunction()
+
+# recua_library(<name> <header> <library> <debian> <spack> <epel>): by header and library file.
+function(recua_library name header library debian spack epel)
+  find_path(RECUA_${name}_INCLUDE ${header})
+  find_library(RECUA_${name}_LIBRARY ${library})
+  if(NOT RECUA_${name}_INCLUDE OR NOT RECUA_${name}_LIBRARY)
+    recua_missing(${name} ${debian} ${spack} ${epel})
+  endif()
+  add_library(recua::${name} INTERFACE IMPORTED GLOBAL)
+  target_include_directories(recua::${name} INTERFACE ${RECUA_${name}_INCLUDE})
+  target_link_libraries(recua::${name} INTERFACE ${RECUA_${name}_LIBRARY})
+  message(STATUS "${name}: ${RECUA_${name}_LIBRARY}")
+endfunction()
+
+recua_library(dnnl oneapi/dnnl/dnnl.h dnnl libdnnl-dev onednn onednn-devel)
+recua_library(sentencepiece sentencepiece_processor.h sentencepiece libsentencepiece-dev sentencepiece sentencepiece-devel)
+recua_library(cyaml cyaml/cyaml.h cyaml libcyaml-dev libcyaml libcyaml-devel)
+recua_library(yaml yaml.h yaml libyaml-dev libyaml libyaml-devel)
+recua_library(jansson jansson.h jansson libjansson-dev jansson jansson-devel)
+recua_library(hwloc hwloc.h hwloc libhwloc-dev hwloc hwloc-devel)
+recua_library(xxhash xxhash.h xxhash libxxhash-dev xxhash xxhash-devel)
+recua_library(zlib zlib.h z zlib1g-dev zlib zlib-devel)
+recua_library(zstd zstd.h zstd libzstd-dev zstd libzstd-devel)
+
+# The serial flavour of HDF5, asked for by name: Debian may have the MPI one beside it.
+pkg_check_modules(HDF5S QUIET IMPORTED_TARGET hdf5-serial)
+add_library(recua::hdf5 INTERFACE IMPORTED GLOBAL)
+if(HDF5S_FOUND)
+  target_link_libraries(recua::hdf5 INTERFACE PkgConfig::HDF5S)
+  message(STATUS "hdf5: serial ${HDF5S_VERSION}")
+else()
+  set(HDF5_PREFER_PARALLEL OFF)
+  find_package(HDF5 COMPONENTS C)
+  if(NOT HDF5_FOUND)
+    recua_missing(hdf5 libhdf5-dev "hdf5 ~mpi" hdf5-devel)
+  endif()
+  target_include_directories(recua::hdf5 INTERFACE ${HDF5_C_INCLUDE_DIRS})
+  target_link_libraries(recua::hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+endif()
