@@ -1,0 +1,94 @@
+/* runtime/vector/vector_ref.c - written to be read: the truth of every other table */
+#include "runtime/vector/vector.h"
+
+#include <math.h>
+#include <string.h>
+
+static rt_status cast_ref(struct rt_queue *q, void *y, rt_dtype yt, const void *x, rt_dtype xt,
+                          size_t n)
+{
+    (void)q;
+    if (xt == yt) {
+        if (n > 0) memcpy(y, x, n * rt_dtype_bytes(xt));
+        return RT_OK;
+    }
+    if (yt == RT_BF16) {
+        rt_bf16 *to = y;
+        const float *from = x;
+        for (size_t i = 0; i < n; i++) to[i] = rt_bf16_from_f32(from[i]);
+    } else {
+        float *to = y;
+        const rt_bf16 *from = x;
+        for (size_t i = 0; i < n; i++) to[i] = rt_bf16_to_f32(from[i]);
+    }
+    return RT_OK;
+}
+
+static rt_status sum_ref(struct rt_queue *q, float *y, const float *const *x, int count, size_t n,
+                         bool add)
+{
+    (void)q;
+    if (count < 1) return RT_FAIL(RT_EINVAL, "a sum of %d vectors", count);
+    for (size_t i = 0; i < n; i++) {
+        float s = x[0][i];
+        for (int k = 1; k < count; k++) s += x[k][i];
+        y[i] = add ? y[i] + s : s;
+    }
+    return RT_OK;
+}
+
+/* x[0..count) at i: the left half is the largest power of two below count. */
+static float tree(const float *const *x, int count, size_t i)
+{
+    int left = 1;
+
+    if (count == 1) return x[0][i];
+    while (left < count - left) left *= 2;
+    float a = tree(x, left, i);
+    return a + tree(x + left, count - left, i);
+}
+
+static rt_status tree_sum_ref(struct rt_queue *q, float *y, const float *const *x, int count,
+                              size_t n, bool add)
+{
+    (void)q;
+    if (count < 1) return RT_FAIL(RT_EINVAL, "a sum of %d vectors", count);
+    for (size_t i = 0; i < n; i++) {
+        float s = tree(x, count, i);
+        y[i] = add ? y[i] + s : s;
+    }
+    return RT_OK;
+}
+
+static rt_status scale_ref(struct rt_queue *q, float *y, float a, size_t n)
+{
+    (void)q;
+    for (size_t i = 0; i < n; i++) y[i] = y[i] * a;
+    return RT_OK;
+}
+
+static rt_status squares_ref(struct rt_queue *q, struct rt_exact *a, const float *x, size_t n)
+{
+    (void)q;
+    for (size_t i = 0; i < n; i++) rt_exact_add(a, (double)x[i] * (double)x[i]);
+    return RT_OK;
+}
+
+static rt_status finite_ref(struct rt_queue *q, bool *finite, const float *x, size_t n)
+{
+    (void)q;
+    *finite = true;
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(x[i])) *finite = false;
+    return RT_OK;
+}
+
+const struct rt_vector rt_vector_ref = {
+    .name = "ref",
+    .cast = cast_ref,
+    .sum = sum_ref,
+    .tree_sum = tree_sum_ref,
+    .scale = scale_ref,
+    .squares = squares_ref,
+    .finite = finite_ref,
+};
