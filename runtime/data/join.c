@@ -1,0 +1,247 @@
+/* runtime/data/join.c - see join.h
+ *
+ * Pass 1 over the records counts both splits, so that the file can be laid out; passes 2 and 3
+ * copy the tokens of train and of heldout. Nothing is kept a document.
+ */
+#include "runtime/data/join.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "runtime/data/file.h"
+#include "runtime/data/part.h"
+#include "runtime/data/tokens_format.h"
+
+enum { BUFFER_BYTES = 1 << 20 };
+enum { MODEL_BYTES = 256 << 20 };
+
+/* Which documents are held out: those whose hash lies below a threshold; but neither split may be
+ * empty where there are two documents, so one of them may be moved. */
+struct choice {
+    uint64_t threshold; /* of hashes; never all of them */
+    bool moved;         /* document `number` goes to split `to` */
+    uint64_t number;
+    tokens_split to;
+};
+
+static tokens_split choose(const struct choice *c, const struct part_record *r)
+{
+    if (c->moved && r->number == c->number) return c->to;
+    return r->hash < c->threshold ? TOKENS_HELDOUT : TOKENS_TRAIN;
+}
+
+struct totals {
+    uint64_t tokens[2], documents[2]; /* by split */
+};
+
+static rt_status count(struct parts *p, const struct choice *c, struct totals *t,
+                       struct part_record *lowest, struct part_record *highest)
+{
+    struct part_record r;
+
+    *t = (struct totals){0};
+    parts_rewind(p);
+    for (;;) {
+        RT_TRY(parts_next(p, &r));
+        if (r.tokens == 0) return RT_OK;
+        const tokens_split split = choose(c, &r);
+        if (t->documents[0] + t->documents[1] == 0) *lowest = *highest = r;
+        if (r.hash < lowest->hash) *lowest = r;
+        if (r.hash > highest->hash) *highest = r;
+        t->tokens[split] += r.tokens;
+        t->documents[split]++;
+    }
+}
+
+/* The split, and how large its sides are. */
+static rt_status decide(struct parts *p, double heldout, struct choice *c, struct totals *t)
+{
+    struct part_record lowest = {0}, highest = {0};
+
+    *c = (struct choice){.threshold = heldout > 0 ? (uint64_t)ldexp(heldout, 64) : 0};
+    RT_TRY(count(p, c, t, &lowest, &highest));
+    const uint64_t all = t->documents[0] + t->documents[1];
+    const bool no_heldout = heldout > 0 && all >= 2 && t->documents[TOKENS_HELDOUT] == 0;
+    const bool no_train = all >= 1 && t->documents[TOKENS_TRAIN] == 0;
+
+    if (!no_heldout && !no_train) return RT_OK;
+    const struct part_record *moved = no_heldout ? &lowest : &highest;
+    c->moved = true;
+    c->number = moved->number;
+    c->to = no_heldout ? TOKENS_HELDOUT : TOKENS_TRAIN;
+    t->tokens[c->to] += moved->tokens;
+    t->tokens[1 - c->to] -= moved->tokens;
+    t->documents[c->to]++;
+    t->documents[1 - c->to]--;
+    return RT_OK;
+}
+
+/* Bytes that go to one place of the output, one after the other. */
+struct output {
+    int fd;
+    const char *path;
+    uint64_t at; /* where buffer[0] belongs */
+    size_t held;
+    unsigned char *buffer; /* (BUFFER_BYTES) */
+};
+
+static rt_status flush(struct output *o)
+{
+    RT_TRY(data_file_put(o->fd, o->path, o->buffer, o->held, o->at));
+    o->at += o->held;
+    o->held = 0;
+    return RT_OK;
+}
+
+static rt_status copy_tokens(const struct parts *p, uint64_t bytes, struct output *out,
+                             XXH3_state_t *digest)
+{
+    for (uint64_t done = 0; done < bytes;) {
+        if (out->held == BUFFER_BYTES) RT_TRY(flush(out));
+        const size_t room = BUFFER_BYTES - out->held;
+        const size_t n = bytes - done < room ? (size_t)(bytes - done) : room;
+        RT_TRY(parts_read(p, done, out->buffer + out->held, n));
+        XXH3_64bits_update(digest, out->buffer + out->held, n);
+        out->held += n;
+        done += n;
+    }
+    return RT_OK;
+}
+
+struct join {
+    struct parts *parts;
+    struct choice choice;
+    struct totals totals;
+    struct tokens_place places[2];
+    char *temporary;
+    int fd;
+    unsigned char *buffers; /* two of BUFFER_BYTES */
+    XXH3_state_t *digest;
+    uint64_t bytes_per_token;
+};
+
+static rt_status copy_split(struct join *j, tokens_split split)
+{
+    struct output tokens = {j->fd, j->temporary, j->places[split].tokens, 0, j->buffers};
+    struct output starts = {j->fd, j->temporary, j->places[split].documents, 0,
+                            j->buffers + BUFFER_BYTES};
+    struct part_record r;
+    uint64_t first = 0;
+
+    parts_rewind(j->parts);
+    for (;;) {
+        RT_TRY(parts_next(j->parts, &r));
+        if (r.tokens == 0) break;
+        if (choose(&j->choice, &r) != split) continue;
+        RT_TRY(copy_tokens(j->parts, r.tokens * j->bytes_per_token, &tokens, j->digest));
+        if (starts.held == BUFFER_BYTES) RT_TRY(flush(&starts));
+        memcpy(starts.buffer + starts.held, &first, sizeof first);
+        starts.held += sizeof first;
+        first += r.tokens;
+    }
+    RT_TRY(flush(&tokens));
+    return flush(&starts);
+}
+
+/* Counts of all workers, and what has become of them. */
+static void gather_counts(const struct join *j, uint32_t size, struct tokens_counted *c,
+                          struct prepare_report *r)
+{
+    *c = (struct tokens_counted){0};
+    for (uint32_t k = 0; k < size; k++) {
+        const struct part_header *h = parts_header(j->parts, k);
+        c->documents += h->documents;
+        c->excluded += h->excluded;
+        c->bad += h->bad;
+        c->empty += h->empty;
+        c->text_bytes += h->text_bytes;
+    }
+    r->files = parts_header(j->parts, 0)->files;
+    r->documents = c->documents;
+    r->excluded = c->excluded;
+    r->bad = c->bad;
+    r->empty = c->empty;
+    r->bytes = c->text_bytes;
+    r->train_tokens = j->totals.tokens[TOKENS_TRAIN];
+    r->heldout_tokens = j->totals.tokens[TOKENS_HELDOUT];
+    r->train_documents = j->totals.documents[TOKENS_TRAIN];
+    r->heldout_documents = j->totals.documents[TOKENS_HELDOUT];
+}
+
+static rt_status write_file(struct join *j, const struct prepare_options *o,
+                            const struct tokenizer *t, const struct tokens_counted *counted,
+                            const struct prepare_report *r)
+{
+    const struct tokens_info info = {.vocabulary = tokenizer_vocabulary(t),
+                                     .bytes_per_token = (int)j->bytes_per_token,
+                                     .train = r->train_tokens,
+                                     .heldout = r->heldout_tokens,
+                                     .train_documents = r->train_documents,
+                                     .heldout_documents = r->heldout_documents,
+                                     .tokenizer_digest = tokenizer_digest(t)};
+    void *model = NULL;
+    size_t bytes = 0;
+    rt_status st;
+
+    RT_TRY_OUT(data_file_read(o->tokenizer_path, MODEL_BYTES, &model, &bytes));
+    if (XXH3_64bits(model, bytes) != info.tokenizer_digest) {
+        st = RT_FAIL(RT_EDATA, "%s: was changed meanwhile; start again", o->tokenizer_path);
+        goto out;
+    }
+    RT_TRY_OUT(tokens_skeleton(j->temporary, &info, counted, model, bytes, j->places));
+    j->fd = open(j->temporary, O_RDWR | O_CLOEXEC);
+    if (j->fd < 0) {
+        st = RT_FAIL(RT_EIO, "%s: cannot be opened: %s", j->temporary, strerror(errno));
+        goto out;
+    }
+    RT_TRY_OUT(copy_split(j, TOKENS_TRAIN));
+    RT_TRY_OUT(copy_split(j, TOKENS_HELDOUT));
+    RT_TRY_OUT(tokens_seal(j->temporary, XXH3_64bits_digest(j->digest)));
+    RT_TRY_OUT(data_file_commit(j->fd, j->temporary, o->output));
+out:
+    free(model);
+    return st;
+}
+
+rt_status join_parts(const struct prepare_options *o, const struct tokenizer *t,
+                     struct prepare_report *report)
+{
+    struct join j = {.fd = -1, .digest = XXH3_createState(), .buffers = malloc(2 * BUFFER_BYTES)};
+    struct tokens_counted counted;
+    rt_status st;
+
+    if (j.digest == NULL || j.buffers == NULL) {
+        st = RT_FAIL(RT_ENOMEM, "%s: %d bytes to join it", o->output, 2 * BUFFER_BYTES);
+        goto out;
+    }
+    XXH3_64bits_reset(j.digest);
+    RT_TRY_OUT(parts_open(o->output, (uint32_t)o->size, &j.parts));
+    j.bytes_per_token = parts_header(j.parts, 0)->bytes_per_token;
+    RT_TRY_OUT(decide(j.parts, o->heldout, &j.choice, &j.totals));
+    gather_counts(&j, (uint32_t)o->size, &counted, report);
+    if (counted.documents == 0) {
+        st =
+            RT_FAIL(RT_EDATA,
+                    "no text in the input: %" PRIu64 " files, %" PRIu64 " empty documents, %" PRIu64
+                    " excluded, %" PRIu64 " bad (the first file is %s)",
+                    report->files, counted.empty, counted.excluded, counted.bad, o->inputs[0]);
+        goto out;
+    }
+    RT_TRY_OUT(data_file_temporary(o->output, &j.temporary));
+    st = write_file(&j, o, t, &counted, report);
+    if (st != RT_OK) unlink(j.temporary);
+out:
+    if (j.fd >= 0) close(j.fd);
+    parts_close(&j.parts);
+    XXH3_freeState(j.digest);
+    free(j.buffers);
+    free(j.temporary);
+    return st;
+}
