@@ -20,10 +20,10 @@ struct rt_device;
 struct rt_queue;
 
 struct rt_host_facts {
-    char cpu[96];          /* model name; "unknown" */
-    int cores;             /* that this process may run on */
-    int threads;           /* OpenMP threads a rank will use */
-    uint64_t memory_bytes; /* of the machine */
+    char cpu[96];            /* model name; "unknown" */
+    int cores;               /* that this process may run on */
+    int threads;             /* OpenMP threads a rank will use */
+    uint64_t memory_bytes;   /* of the machine */
     bool avx2, avx512, bf16; /* bf16: AVX512_BF16 or AMX, that is, fast bf16 matmul */
 };
 

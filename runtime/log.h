@@ -16,8 +16,8 @@ extern "C" {
 
 typedef enum { RT_LOG_ERROR, RT_LOG_WARN, RT_LOG_INFO, RT_LOG_DEBUG } rt_log_level;
 
-void rt_log_init(int rank, int size);        /* until called: rank 0 of 1 */
-void rt_log_set_level(rt_log_level level);   /* default RT_LOG_INFO */
+void rt_log_init(int rank, int size);      /* until called: rank 0 of 1 */
+void rt_log_set_level(rt_log_level level); /* default RT_LOG_INFO */
 rt_log_level rt_log_get_level(void);
 
 /* While on, all ranks do the same work on the same input, so only rank 0 prints errors. */

@@ -34,8 +34,8 @@ typedef enum {
     RT_MEM_GATHER,      /* gathered units                                  */
     RT_MEM_STAGING,     /* exchange between nodes, checkpoint snapshot     */
     RT_MEM_KVCACHE,
-    RT_MEM_DATA,        /* batches read ahead                              */
-    RT_MEM_LIBRARY,     /* what libraries take: scratchpads, code, stacks  */
+    RT_MEM_DATA,    /* batches read ahead                              */
+    RT_MEM_LIBRARY, /* what libraries take: scratchpads, code, stacks  */
     RT_MEM_CLASSES
 } rt_mem_class;
 

@@ -26,13 +26,13 @@ typedef enum {
 } rt_role;
 
 struct rt_tensor {
-    char name[64];     /* as Meta's checkpoints call it: layers.0.attention.wq.weight */
+    char name[64]; /* as Meta's checkpoints call it: layers.0.attention.wq.weight */
     int unit;
     rt_role role;
-    int dims;          /* 1 or 2 */
-    size_t shape[2];   /* row-major */
-    size_t offset;     /* first element within its unit's buffer */
-    float init_std;    /* normal(0, init_std); 0: all ones (norms) */
+    int dims;        /* 1 or 2 */
+    size_t shape[2]; /* row-major */
+    size_t offset;   /* first element within its unit's buffer */
+    float init_std;  /* normal(0, init_std); 0: all ones (norms) */
 };
 
 static inline size_t rt_tensor_count(const struct rt_tensor *t)
@@ -44,10 +44,10 @@ static inline size_t rt_tensor_count(const struct rt_tensor *t)
 struct rt_tensors {
     const struct rt_tensor *items; /* (count) */
     size_t count;
-    const size_t *unit_elements;   /* (units): elements of each unit's buffer, gaps included,
+    const size_t *unit_elements; /* (units): elements of each unit's buffer, gaps included,
                                       padding for ranks not included */
     int units;
-    uint64_t parameters;           /* sum of rt_tensor_count */
+    uint64_t parameters; /* sum of rt_tensor_count */
 };
 
 #ifdef __cplusplus

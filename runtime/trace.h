@@ -16,11 +16,11 @@ extern "C" {
 
 typedef enum {
     RT_PHASE_DATA,
-    RT_PHASE_GATHER,       /* own slice cast into the unit buffer, exchange, waiting for it */
+    RT_PHASE_GATHER, /* own slice cast into the unit buffer, exchange, waiting for it */
     RT_PHASE_FORWARD,
     RT_PHASE_BACKWARD,
     RT_PHASE_REDUCE,
-    RT_PHASE_OPTIMIZER,    /* norm, clip, AdamW */
+    RT_PHASE_OPTIMIZER, /* norm, clip, AdamW */
     RT_PHASE_CHECKPOINT,
     RT_PHASE_EVALUATE,
     RT_PHASE_OTHER,

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -234,7 +235,13 @@ rt_status join_parts(const struct prepare_options *o, const struct tokenizer *t,
                     report->files, counted.empty, counted.excluded, counted.bad, o->inputs[0]);
         goto out;
     }
-    RT_TRY_OUT(data_file_temporary(o->output, &j.temporary));
+    /* one name for all: our part file's lock keeps others away, and what a killed job left behind
+     * is written over */
+    if (asprintf(&j.temporary, "%s.tmp", o->output) < 0) {
+        j.temporary = NULL;
+        st = RT_FAIL(RT_ENOMEM, "%s: a name", o->output);
+        goto out;
+    }
     st = write_file(&j, o, t, &counted, report);
     if (st != RT_OK) unlink(j.temporary);
 out:

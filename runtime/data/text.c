@@ -63,12 +63,18 @@ size_t text_whole_characters(const char *text, size_t bytes, size_t limit)
     return n;
 }
 
-size_t text_cut(const char *text, size_t bytes, size_t limit)
+size_t text_cut_at_space(const char *text, size_t bytes, size_t limit)
 {
     if (bytes <= limit) return bytes;
     const char *newline = memrchr(text, '\n', limit);
     if (newline != NULL) return (size_t)(newline - text) + 1;
     for (size_t i = limit; i > 1; i--)
         if (text[i - 1] == ' ' && text[i - 2] != ' ') return i - 1;
-    return text_whole_characters(text, bytes, limit);
+    return 0;
+}
+
+size_t text_cut(const char *text, size_t bytes, size_t limit)
+{
+    const size_t n = text_cut_at_space(text, bytes, limit);
+    return n > 0 ? n : text_whole_characters(text, bytes, limit);
 }

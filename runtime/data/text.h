@@ -15,6 +15,9 @@ text_verdict text_check(const char *text, size_t bytes, size_t *at);
  * between two characters. At least 1 where limit >= 4. */
 size_t text_cut(const char *text, size_t bytes, size_t limit);
 
+/* The same, but 0 where there is neither newline nor space to cut at. */
+size_t text_cut_at_space(const char *text, size_t bytes, size_t limit);
+
 /* The largest n <= limit that does not cut a character. */
 size_t text_whole_characters(const char *text, size_t bytes, size_t limit);
 

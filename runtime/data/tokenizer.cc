@@ -107,9 +107,7 @@ bool shim_load(const void *model, size_t bytes, shim **out, char why[SHIM_WHY_BY
     *out = new (std::nothrow) shim;
     if (*out == nullptr) return say(why, "memory is exhausted");
     const absl::string_view proto(static_cast<const char *>(model), bytes);
-    const bool good =
-        guarded(why, [&] { return (*out)->processor.LoadFromSerializedProto(proto); });
-    if (good) return true;
+    if (guarded(why, [&] { return (*out)->processor.LoadFromSerializedProto(proto); })) return true;
     shim_destroy(*out);
     *out = nullptr;
     return false;

@@ -10,8 +10,9 @@
 #include "runtime/data/tokenizer_check.h"
 #include "runtime/data/tokenizer_shim.h"
 
-enum { MODEL_BYTES = 256 << 20 }; /* Llama 2's has half a megabyte */
-enum { CUT_BYTES = 1 << 20 };     /* the library's working memory is ~50 bytes a byte of text */
+enum { MODEL_BYTES = 256 << 20 };  /* Llama 2's has half a megabyte */
+enum { CUT_BYTES = 4096 };         /* the library's work is then done within the cache */
+enum { CUT_MOST_BYTES = 1 << 20 }; /* its memory is some 50 bytes a byte of text */
 
 struct tokenizer {
     struct shim *shim;
@@ -99,7 +100,17 @@ static rt_status append(struct run *r, const int32_t *tokens, size_t count)
     return RT_OK;
 }
 
-/* One stretch of at most CUT_BYTES. The library puts a space before every text. Where text goes
+/* Where the next stretch ends: short if there is a good place to cut, else longer. */
+static size_t cut(const char *text, size_t bytes)
+{
+    for (size_t limit = CUT_BYTES; limit < CUT_MOST_BYTES; limit *= 2) {
+        const size_t n = text_cut_at_space(text, bytes, limit);
+        if (n > 0) return n;
+    }
+    return text_cut(text, bytes, CUT_MOST_BYTES);
+}
+
+/* One stretch of at most CUT_MOST_BYTES. The library puts a space before every text. Where text goes
  * on, a newline is put first and both are taken away again: no piece holds a newline, so the
  * tokens behind it do not depend on what stands before it. */
 static rt_status encode_stretch(const struct tokenizer *t, const char *text, size_t bytes,
@@ -148,13 +159,13 @@ static rt_status encode(const struct tokenizer *t, const char *text, size_t byte
     *count = 0;
     RT_TRY_OUT(check_text(text, bytes));
     RT_TRY_OUT(append(&r, NULL, 0)); /* so that *out is never NULL */
-    scratch = malloc((bytes < CUT_BYTES ? bytes : CUT_BYTES) + 1);
+    scratch = malloc((bytes < CUT_MOST_BYTES ? bytes : CUT_MOST_BYTES) + 1);
     if (scratch == NULL) {
         st = RT_FAIL(RT_ENOMEM, "text of %zu bytes", bytes);
         goto out;
     }
     for (size_t i = 0; i < bytes;) {
-        const size_t n = text_cut(text + i, bytes - i, CUT_BYTES);
+        const size_t n = cut(text + i, bytes - i);
         RT_TRY_OUT(encode_stretch(t, text + i, n, goes_on || i > 0, scratch, &r));
         i += n;
     }

@@ -32,6 +32,22 @@ static void sums_are_correctly_rounded(void)
     }
 }
 
+/* A tie and its two neighbours, wherever in a limb it may lie. */
+static void ties_are_seen_at_every_place_in_a_limb(void)
+{
+    for (int e = -960; e <= 1000; e++) {
+        const double one = ldexp(1, e), half = ldexp(1, e - 53), grain = ldexp(1, e - 54);
+        const double odd = nextafter(one, INFINITY);
+        const double tie[] = {one, half}, above[] = {one, half, grain}, far[] = {one, half, 5e-324};
+        const double odd_tie[] = {odd, half}, below[] = {odd, half, -grain};
+        CHECK(sum_of(tie, 2) == one);
+        CHECK(sum_of(above, 3) == odd);
+        CHECK(sum_of(far, 3) == odd);
+        CHECK(sum_of(odd_tie, 2) == nextafter(odd, INFINITY));
+        CHECK(sum_of(below, 3) == odd);
+    }
+}
+
 /* Doubles of every exponent and both signs. */
 static double any_double(struct rt_rng_key key, uint64_t i)
 {
@@ -195,6 +211,7 @@ static void equal_squares_do_not_overflow_a_bin(void)
 int main(void)
 {
     sums_are_correctly_rounded();
+    ties_are_seen_at_every_place_in_a_limb();
     any_order_gives_the_same_accumulator();
     any_grouping_gives_the_same_accumulator();
     the_most_ranks_fit();
