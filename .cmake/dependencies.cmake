@@ -30,7 +30,6 @@ recua_library(sentencepiece sentencepiece_processor.h sentencepiece libsentencep
 recua_library(cyaml cyaml/cyaml.h cyaml libcyaml-dev libcyaml libcyaml-devel)
 recua_library(yaml yaml.h yaml libyaml-dev libyaml libyaml-devel)
 recua_library(jansson jansson.h jansson libjansson-dev jansson jansson-devel)
-recua_library(hwloc hwloc.h hwloc libhwloc-dev hwloc hwloc-devel)
 recua_library(xxhash xxhash.h xxhash libxxhash-dev xxhash xxhash-devel)
 recua_library(zlib zlib.h z zlib1g-dev zlib zlib-devel)
 recua_library(zstd zstd.h zstd libzstd-dev zstd libzstd-devel)
