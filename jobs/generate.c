@@ -104,7 +104,8 @@ static rt_status build(struct generator *g, const struct kernels *kernels,
     const struct shard_shape shape = {.size = comm_size(g->world),
                                       .rank = comm_rank(g->world),
                                       .nodes = n->nodes,
-                                      .local_size = n->local_size};
+                                      .local_size = n->local_size,
+                                      .first = n->first};
     struct rt_plan plan = {0};
     rt_status st;
 

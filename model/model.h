@@ -38,7 +38,7 @@ struct model_config {
 };
 
 /* RT_EINVAL, naming the key, its value and what would fit: heads divides dim, kv_heads divides
- * heads, head dim even, all positive. */
+ * heads, head dim even, all positive (and at most 2^24). */
 RT_NODISCARD rt_status model_config_check(const struct model_config *c);
 
 /* The tensors of this model; destroy frees. Initial values: normal(0, 0.02), wo and w2
@@ -61,6 +61,7 @@ struct model_lent {
     float *gradients;
 };
 
+/* A call that fails ends the pass with its status; what is lent then stays lent. */
 struct model_weights {
     RT_NODISCARD rt_status (*acquire)(void *context, int unit, model_pass pass,
                                       struct model_lent *out);
@@ -73,13 +74,13 @@ typedef enum { MODEL_RECOMPUTE_NONE, MODEL_RECOMPUTE_FULL } model_recompute;
 struct model_options {
     const struct kernels *kernels; /* model/kernels.h */
     struct rt_queue *queue;
-    struct rt_trace *trace;        /* lent; may be NULL */
+    struct rt_trace *trace; /* lent; may be NULL */
     rt_dtype compute;
     model_recompute recompute;
-    int max_sequences;             /* of one micro-batch */
-    int head_rows;                 /* rows a chunk of head and loss; 0: chosen */
-    bool training;                 /* false: forward and generation only, nothing kept */
-    int cache_sequences;           /* KV cache for generation; 0: none */
+    int max_sequences;   /* of one micro-batch */
+    int head_rows;       /* rows a chunk of head and loss; 0: chosen */
+    bool training;       /* false: forward and generation only, nothing kept */
+    int cache_sequences; /* KV cache for generation; 0: none */
 };
 
 struct model;
@@ -87,7 +88,8 @@ struct model;
 /* Add this model's buffers (names "model/...") to the plan. */
 RT_NODISCARD rt_status model_plan(const struct model_config *c, const struct model_options *o,
                                   struct rt_plan *plan);
-/* Takes them from memory. Options and config are copied. */
+/* Takes them from memory, which must outlive the model. Options and config are copied; tensors are
+ * only compared with the config (RT_EINVAL: of another model). */
 RT_NODISCARD rt_status model_create(const struct model_config *c, const struct model_options *o,
                                     const struct rt_tensors *tensors, struct rt_memory *memory,
                                     struct model **out);
@@ -114,7 +116,8 @@ RT_NODISCARD rt_status model_logits(struct model *m, const struct model_weights 
 
 /* Generation with the KV cache: append tokens (B, t) at positions position..position+t-1 of the
  * B cached sequences and give the logits (B,V) f32 behind the last. position 0 starts anew.
- * RT_EINVAL: beyond the context. */
+ * One pass in MODEL_FORWARD. RT_EINVAL: beyond the context, more than cache_sequences, or B*t above
+ * max_sequences * context (and above cache_sequences): give a long prompt in parts. */
 RT_NODISCARD rt_status model_decode(struct model *m, const struct model_weights *w,
                                     const int32_t *tokens, int B, int t, int position,
                                     float *logits);

@@ -14,7 +14,6 @@
 #include "jobs/format.h"
 #include "jobs/train/changes.h"
 #include "jobs/train/tree.h"
-#include "runtime/log.h"
 
 enum { PATH_BYTES = 4096 };
 
@@ -244,7 +243,7 @@ rt_status rundir_begin(struct rundir *d, const struct runfile *r, int ranks, uin
     char *text = NULL, *whole = NULL;
     rt_status st;
 
-    if (changed[0] != '\0') rt_log(RT_LOG_INFO, "changed since the last attempt: %s", changed);
+    if (changed[0] != '\0') printf("changed since the last attempt: %s\n", changed);
     snprintf(line, sizeof line, "attempt %d, %s, %d rank%s, from step %llu%s%s", d->attempt,
              format_utc(utc, sizeof utc), ranks, ranks == 1 ? "" : "s",
              (unsigned long long)from_step, changed[0] != '\0' ? ": " : "", changed);

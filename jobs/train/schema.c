@@ -1,6 +1,7 @@
 /* jobs/train/schema.c - see schema.h: the table */
 #include "jobs/train/schema.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -153,8 +154,8 @@ const char *schema_limits(const struct schema_key *k, char *buffer, size_t bytes
     switch (k->type) {
     case SCHEMA_INT:
     case SCHEMA_U64:
-        snprintf(buffer, bytes, "a whole number from %.20g to %s%.20g", k->least,
-                 k->most >= TWO_64 ? "below " : "", k->most);
+        snprintf(buffer, bytes, "a whole number from %.20g to %llu", k->least,
+                 k->most >= TWO_64 ? ULLONG_MAX : (unsigned long long)k->most);
         break;
     case SCHEMA_REAL: snprintf(buffer, bytes, "a number from %g to %g", k->least, k->most); break;
     case SCHEMA_BOOL: snprintf(buffer, bytes, "true or false"); break;

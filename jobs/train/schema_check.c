@@ -43,11 +43,20 @@ static const char *last_word(const char *path)
     return dot != NULL ? dot + 1 : path;
 }
 
-/* A key in the right section, misspelt, or a well-spelt one in the wrong section. */
+/* A key that was cut short is near. */
+static int cut_distance(const char *path, const char *valid)
+{
+    const size_t n = strlen(path);
+    const int d = distance(path, valid);
+
+    return d > 1 && n >= 4 && strncmp(path, valid, n) == 0 ? 1 : d;
+}
+
+/* A key in the right section, misspelt, is nearer than a well-spelt one in the wrong section. */
 static int far(const char *path, const char *valid)
 {
-    const int whole = distance(path, valid);
-    const int word = 1 + distance(last_word(path), last_word(valid));
+    const int whole = 2 * cut_distance(path, valid);
+    const int word = 3 + 2 * cut_distance(last_word(path), last_word(valid));
 
     return whole < word ? whole : word;
 }
@@ -69,7 +78,7 @@ const char *schema_nearest(const char *path, char *buffer, size_t bytes)
         nearer(valid, far(path, valid), &least, buffer, bytes);
         if (dot == NULL || strchr(path, '.') != NULL) continue;
         snprintf(section, sizeof section, "%.*s", (int)(dot - valid), valid);
-        nearer(section, distance(path, section), &least, buffer, bytes);
+        nearer(section, 2 * distance(path, section), &least, buffer, bytes);
     }
     for (size_t i = 0; i < OTHERS; i++)
         nearer(others[i], far(path, others[i]), &least, buffer, bytes);

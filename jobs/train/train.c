@@ -53,8 +53,7 @@ static rt_status check_run(struct train *t, struct train_layers *layers)
 
     rt_log_common(true);
     st = refuse_unbuilt(t->run);
-    if (st == RT_OK)
-        st = train_layers(t->run, comm_size(t->world), comm_rank(t->world), layers);
+    if (st == RT_OK) st = train_layers(t->run, comm_size(t->world), comm_rank(t->world), layers);
     rt_log_common(false);
     return comm_agree(t->world, st);
 }
