@@ -22,22 +22,13 @@ static double median(double *values, size_t n)
     return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-/* All ranks measure their matmul peak at the same time, as they compute in a step. */
 static rt_status measure_peak(const struct runfile *r, struct comm *world, struct step_figures *f,
                               int round)
 {
-    const struct kernels *kernels = NULL;
-    uint64_t sum;
+    double *peak = &f->peak_flops_per_s[round];
 
-    RT_TRY(kernels_find(r->kernels, &kernels));
-    RT_TRY(comm_barrier(world));
-    RT_TRY(comm_agree(world, model_peak_measure(kernels, r->compute, &r->model,
-                                                r->batch.micro_sequences * r->model.context,
-                                                &f->peak[round])));
-    sum = (uint64_t)f->peak[round].flops_per_s;
-    RT_TRY(comm_sum_u64(world, &sum, 1));
-    f->peak_flops_per_s[round] = (double)sum;
-    if (f->best_peak_flops_per_s < (double)sum) f->best_peak_flops_per_s = (double)sum;
+    RT_TRY(train_measure_peak(r, world, &f->peak[round], peak));
+    if (f->best_peak_flops_per_s < *peak) f->best_peak_flops_per_s = *peak;
     return RT_OK;
 }
 
@@ -46,12 +37,16 @@ struct times {
     double phase_s[RT_PHASES], step_s;
 };
 
-static rt_status run_steps(struct train *t, int steps, struct step_figures *f, struct times *times)
+static rt_status run_steps(struct train *t, struct comm *world, int steps, struct step_figures *f,
+                           struct times *times)
 {
     struct train_step_result result;
 
     for (int i = 0; i < steps; i++) {
-        RT_TRY(train_step(t, &result));
+        const rt_status st = train_step(t, &result);
+        /* Perhaps this rank's alone, with the others waiting for it. */
+        if (st != RT_OK && st != RT_ENONFINITE) comm_abort(world, rt_status_exit(st));
+        RT_TRY(st);
         if (times == NULL) continue;
         double spanned_s = 0;
         for (int p = 0; p < RT_PHASES; p++) {
@@ -170,13 +165,13 @@ rt_status step_measure(const struct step_options *o, const struct runfile *r, st
     RT_TRY_OUT(train_open(r, world, &train_options, &t));
     RT_TRY_OUT(train_init(t));
     RT_TRY_OUT(add_plans(r, t, world, f));
-    RT_TRY_OUT(run_steps(t, o->warmup, f, NULL));
+    RT_TRY_OUT(run_steps(t, world, o->warmup, f, NULL));
     /* Before the peak is measured: its matrices are no part of the job's memory. */
     looking = false;
     f->memory_known = memory_peak_stop(&memory, world, &f->measured_peak_bytes) == RT_OK;
     RT_TRY_OUT(measure_peak(r, world, f, 0));
     RT_TRY_OUT(comm_barrier(world));
-    RT_TRY_OUT(run_steps(t, o->steps, f, times));
+    RT_TRY_OUT(run_steps(t, world, o->steps, f, times));
     RT_TRY_OUT(measure_peak(r, world, f, 1));
     RT_TRY_OUT(add_up(world, times, f));
 out:

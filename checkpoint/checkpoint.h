@@ -79,6 +79,9 @@ RT_NODISCARD rt_status checkpoint_list(const char *dir, uint64_t **steps, size_t
  * RT_EDATA: damaged. */
 struct checkpoint;
 RT_NODISCARD rt_status checkpoint_open(const char *path, struct checkpoint **out);
+/* The same on every rank: rank 0 chooses, the others open what it chose. Collective over world. */
+RT_NODISCARD rt_status checkpoint_open_all(struct comm *world, const char *path,
+                                           struct checkpoint **out);
 void checkpoint_close(struct checkpoint **c);
 const struct checkpoint_meta *checkpoint_meta(const struct checkpoint *c);
 const char *checkpoint_path(const struct checkpoint *c);

@@ -96,7 +96,7 @@ static rt_status open_newest(const char *dir, struct checkpoint **out)
     for (size_t i = 0; i < count; i++) {
         RT_TRY_OUT(steps_path(path, dir, "", steps[i]));
         st = opened_step(path, out);
-        if (st == RT_OK || st == RT_ENOMEM) break;
+        if (st != RT_EDATA && st != RT_EMISSING) break; /* opened, or not its fault */
         if (st == RT_EMISSING) rt_log(RT_LOG_WARN, "%s has no " MANIFEST_FILE, path);
         rt_log(RT_LOG_WARN, "%s is damaged and left alone; trying the next older", path);
         st = RT_EDATA;
@@ -122,6 +122,33 @@ rt_status checkpoint_open(const char *path, struct checkpoint **out)
     }
     if (st == RT_EMISSING)
         return RT_FAIL(RT_EMISSING, "no checkpoint in %s, nor in %s/checkpoints", path, path);
+    return st;
+}
+
+rt_status checkpoint_open_all(struct comm *world, const char *path, struct checkpoint **out)
+{
+    char chosen[PATH_MAX] = "";
+    struct checkpoint *c = NULL;
+    rt_status st = RT_OK;
+
+    *out = NULL;
+    if (comm_rank(world) == 0) {
+        st = checkpoint_open(path, &c);
+        if (st == RT_OK) memcpy(chosen, c->path, sizeof chosen);
+    }
+    RT_TRY_OUT(comm_agree(world, st));
+    RT_TRY_OUT(comm_bcast(world, 0, chosen, sizeof chosen));
+    if (c == NULL) st = opened_step(chosen, &c);
+    if (st == RT_EMISSING)
+        st = RT_FAIL(RT_EMISSING,
+                     "%s: rank 0 sees this checkpoint, this rank does not: is it on a "
+                     "shared file system?",
+                     chosen);
+    RT_TRY_OUT(comm_agree(world, st));
+    *out = c;
+    c = NULL;
+out:
+    checkpoint_close(&c);
     return st;
 }
 

@@ -47,8 +47,8 @@ rt_status comm_split(const struct comm *parent, int color, int key, struct comm 
     rt_status st = c == NULL ? RT_FAIL(RT_ENOMEM, "a group of ranks") : RT_OK;
 
     *out = NULL;
+    if (c != NULL) c->mpi = MPI_COMM_NULL; /* which need not be all zero bits */
     RT_TRY_OUT(comm_agree(parent, st));
-    c->mpi = MPI_COMM_NULL;
     RT_TRY_OUT(comm_mpi(MPI_Comm_split(parent->mpi, color < 0 ? MPI_UNDEFINED : color, key, &mpi),
                         "MPI_Comm_split"));
     if (mpi == MPI_COMM_NULL) goto out;

@@ -59,6 +59,8 @@ rt_status comm_launch_check(int size)
     static const char *const names[] = {"SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"};
 
     if (size > 1) return RT_OK;
+    /* mpirun -n 1 inside a job of many tasks: launcher and MPI have met, and agree on one. */
+    if (number("OMPI_COMM_WORLD_SIZE") == 1 || number("PMI_SIZE") == 1) return RT_OK;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         long n = number(names[i]);
         if (n > 1)

@@ -152,7 +152,9 @@ static rt_status generate(const struct options *o, struct comm *world)
     st = sampler_create(&o->sampling, generator_config(g)->vocabulary, &s);
     if (st == RT_OK) st = encode_prompt(generator_tokenizer(g), o->prompt, &prompt, &count);
     RT_TRY_OUT(comm_agree(world, st));
-    RT_TRY_OUT(generator_run(g, s, prompt, count, o->tokens, tokens, logprobs, lengths));
+    st = generator_run(g, s, prompt, count, o->tokens, tokens, logprobs, lengths);
+    if (st != RT_OK && st != RT_EINVAL) comm_abort(world, rt_status_exit(st));
+    if (st != RT_OK) goto out;
     if (comm_rank(world) == 0) st = print_all(o, g, prompt, count, tokens, logprobs, lengths);
     st = comm_agree(world, st);
 out:

@@ -5,6 +5,7 @@
 #include "comm/comm.h"
 #include "jobs/commands.h"
 #include "jobs/train/pretrain.h"
+#include "jobs/train/stop.h"
 #include "runtime/log.h"
 
 enum { KEY_SET = 's', KEY_NEW = 256, KEY_EXPLAIN, KEY_NO_PEAK };
@@ -64,6 +65,7 @@ int cmd_pretrain(int argc, char **argv)
     if (o.sets == NULL) return rt_status_exit(RT_FAIL(RT_ENOMEM, "the command line"));
     o.pretrain.sets = o.sets;
     argp_parse(&parser, argc, argv, 0, NULL, &o);
+    (void)stop_watch(); /* before MPI starts, which may take long: an early USR1 counts */
     st = comm_init(&argc, &argv, &world);
     if (st == RT_OK) st = pretrain(&o.pretrain, world);
     comm_finish(&world);

@@ -1,9 +1,12 @@
 /* jobs/generate.c - see generate.h */
 #include "jobs/generate.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "checkpoint/checkpoint.h"
@@ -27,29 +30,26 @@ struct generator {
     float *logits;   /* (sequences, V) */
 };
 
-/* SentencePiece reads files, so the bytes out of the checkpoint pass through one that has no
- * name any more once it is read. */
+/* SentencePiece reads files, so the bytes out of the checkpoint pass through one in memory. */
 static rt_status load_tokenizer(const struct checkpoint *c, struct tokenizer **out)
 {
-    char path[] = "/tmp/recua-tokenizer-XXXXXX";
+    char path[64];
     void *bytes = NULL;
     size_t count = 0;
     int fd = -1;
     rt_status st;
 
     RT_TRY_OUT(checkpoint_file(c, "tokenizer.model", &bytes, &count));
-    fd = mkstemp(path);
+    fd = memfd_create("recua-tokenizer", MFD_CLOEXEC);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     if (fd < 0 || write(fd, bytes, count) != (ssize_t)count) {
-        st = RT_FAIL(RT_EIO, "%s: the tokenizer of %s could not be put there", path,
-                     checkpoint_path(c));
+        st = RT_FAIL(RT_EIO, "the tokenizer of %s could not be put into memory: %s",
+                     checkpoint_path(c), strerror(errno));
         goto out;
     }
     st = tokenizer_load(path, out);
 out:
-    if (fd >= 0) {
-        (void)close(fd);
-        (void)unlink(path);
-    }
+    if (fd >= 0) (void)close(fd);
     free(bytes);
     return st;
 }
@@ -70,9 +70,8 @@ out:
 }
 
 /* What one rank can do alone: files and checks. */
-static rt_status open_files(struct generator *g, const char *path)
+static rt_status open_files(struct generator *g)
 {
-    RT_TRY(checkpoint_open(path, &g->checkpoint));
     RT_TRY(load_run(g->checkpoint, &g->run));
     RT_TRY(load_tokenizer(g->checkpoint, &g->tokenizer));
     if (tokenizer_vocabulary(g->tokenizer) > g->run->model.vocabulary)
@@ -142,7 +141,8 @@ rt_status generator_open(const char *checkpoint, struct comm *world, int sequenc
     RT_TRY_OUT(comm_agree(world, st));
     g->world = world;
     g->sequences = sequences;
-    RT_TRY_OUT(comm_agree(world, open_files(g, checkpoint)));
+    RT_TRY_OUT(checkpoint_open_all(world, checkpoint, &g->checkpoint));
+    RT_TRY_OUT(comm_agree(world, open_files(g)));
     if (kernels == NULL) kernels = g->run->kernels;
     st = kernels_find(kernels, &k);
     if (st == RT_OK) st = rt_vector_find(kernels, &v);
@@ -188,7 +188,7 @@ static rt_status feed(struct generator *g, int t, int position)
     return shard_end(g->shard);
 }
 
-/* Draw one token for every sequence that goes on; returns how many still do after it. */
+/* Draw one token for every sequence that goes on; *open: how many still do after it. */
 static rt_status draw_row(struct generator *g, struct sampler *s, int i, int most, int32_t *tokens,
                           double *logprobs, int *lengths, int *open)
 {
@@ -209,6 +209,18 @@ static rt_status draw_row(struct generator *g, struct sampler *s, int i, int mos
     return RT_OK;
 }
 
+/* Rank 0 draws, all feed what it drew: ranks whose last bits differ still go on together. */
+static rt_status draw_together(struct generator *g, struct sampler *s, int i, int most,
+                               int32_t *tokens, double *logprobs, int *lengths, int *open)
+{
+    rt_status st = RT_OK;
+
+    if (comm_rank(g->world) == 0) st = draw_row(g, s, i, most, tokens, logprobs, lengths, open);
+    RT_TRY(comm_agree(g->world, st));
+    RT_TRY(comm_bcast(g->world, 0, g->column, (size_t)g->sequences * sizeof *g->column));
+    return comm_bcast(g->world, 0, open, sizeof *open);
+}
+
 rt_status generator_run(struct generator *g, struct sampler *s, const int32_t *prompt, size_t count,
                         int most, int32_t *tokens, double *logprobs, int *lengths)
 {
@@ -227,7 +239,7 @@ rt_status generator_run(struct generator *g, struct sampler *s, const int32_t *p
     }
     RT_TRY(feed(g, t, 0));
     for (int i = 0, open = B; i < steps && open > 0; i++) {
-        RT_TRY(draw_row(g, s, i, most, tokens, logprobs, lengths, &open));
+        RT_TRY(draw_together(g, s, i, most, tokens, logprobs, lengths, &open));
         if (i + 1 < steps && open > 0) RT_TRY(feed(g, 1, t + i));
     }
     return RT_OK;

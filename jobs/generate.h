@@ -1,8 +1,8 @@
 /* jobs/generate.h - a model out of a checkpoint, ready to generate
  *
  * Weights are loaded sharded over the ranks, gathered once a node and kept (mode GRADS), so
- * generation pays for one gather and no more. Collective over world; every rank computes the same
- * tokens, the caller prints on rank 0.
+ * generation pays for one gather and no more. Collective over world; rank 0 draws the tokens, and
+ * only there are they returned.
  */
 #ifndef JOBS_GENERATE_H
 #define JOBS_GENERATE_H
@@ -29,7 +29,8 @@ const char *generator_path(const struct generator *g); /* the step directory use
 
 /* Continue `prompt` (count >= 1 tokens) in every sequence by at most `most` tokens, until </s> or
  * the end of the context. tokens, logprobs (sequences, most); lengths (sequences): how many each
- * has, </s> included. RT_EINVAL: the prompt fills the context (both lengths in the message). */
+ * has, </s> included. RT_EINVAL: the prompt fills the context (both lengths in the message), on
+ * all ranks alike; any other failure may be this rank's alone (comm_abort). */
 RT_NODISCARD rt_status generator_run(struct generator *g, struct sampler *s, const int32_t *prompt,
                                      size_t count, int most, int32_t *tokens, double *logprobs,
                                      int *lengths);

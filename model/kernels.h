@@ -7,7 +7,7 @@
  *          dim, F ffn dim, V vocabulary. `dt` is the compute dtype of every void pointer beside it;
  *          float pointers are f32 always. Formulas and sources: <op>_ref.c.
  * Queue    work is put on q and may not have run on return. CPU backends run at once, q = NULL.
- * Scratch  user-mode scratch memory is lent by the caller through struct kernels_scratch.
+ * Scratch  user-mode scratch memory is lent by the caller when a state is opened.
  * Errors   RT_EDEVICE: the library or launch failed. Sizes are the caller's promise.
  */
 #ifndef MODEL_KERNELS_H

@@ -66,7 +66,7 @@ static size_t matmul_bytes(int rows, int dim, int ffn_dim, int vocabulary, rt_dt
 
     if (dt == RT_BF16 && !matmul_fast_bf16()) dt = RT_F32;
     if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success) return most;
-    for (int part = rows; part > 0 && part * 8 >= rows; part /= 2)
+    for (int part = rows; part > 0 && part >= rows / 8; part /= 2)
         for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
             most = max_size(most, matrix_bytes(engine, part, shapes[i][0], shapes[i][1], dt));
     dnnl_engine_destroy(engine);

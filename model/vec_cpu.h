@@ -199,7 +199,8 @@ VEC_INLINE int vec_lanes(size_t i, size_t n) { return n - i < VEC ? (int)(n - i)
 VEC_INLINE vec vec_exp(vec x)
 {
     const vec lowest = vec_all(-87.33f), highest = vec_all(88.37f), magic = vec_all(12582912.0f);
-    const vec_int under = x < lowest;
+    const vec_int under = x < lowest, number = x == x;
+    const vec given = x;
     vec y, k, r;
 
     x = vec_where(x > highest, highest, x);
@@ -217,7 +218,7 @@ VEC_INLINE vec vec_exp(vec x)
     e = vec_fma(e, r, vec_all(1.0f));
     e = vec_fma(e, r, vec_all(1.0f));
     e = (vec)((vec_bits)e + ((vec_bits)y << 23));
-    return (vec)(~under & (vec_int)e);
+    return vec_where(number, (vec)(~under & (vec_int)e), given);
 }
 
 #endif

@@ -26,7 +26,7 @@ struct optim_options {
     double clip;          /* global norm, 1.0; 0: off */
 };
 
-/* Parts of the slice, in order and gapless: what is decayed, and what is padding (skipped). */
+/* Parts of the slice, in order: whether they are decayed. What lies between is padding. */
 struct optim_range {
     size_t first, count;
     bool decay;

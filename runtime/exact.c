@@ -2,7 +2,7 @@
  *
  * Limb k counts units of 2^(32 k - 1074): bit 0 of limb 0 is the smallest double. The largest
  * double ends in limb 65; two limbs above it take the carries.
- * Squares of floats are 48-bit integers times 2^(2 e - 298), e the exponent's field: they are
+ * Squares of floats are 48-bit integers times 2^(2 e - 300), e the exponent's field: they are
  * added in one 64-bit bin an exponent, and the bins go into the limbs every 2^16 additions.
  */
 #include "runtime/exact.h"

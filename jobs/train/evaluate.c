@@ -9,9 +9,12 @@ static rt_status evaluate_pass(struct train *t, int first, int B, struct rt_exac
     const size_t T = (size_t)t->run->model.context;
     const struct model_weights weights = lend_weights(t->shard);
 
-    for (int b = 0; b < B; b++)
-        RT_TRY(loader_read(t->heldout, (uint64_t)(first + b), t->inputs + (size_t)b * T,
-                           t->targets + (size_t)b * T));
+    rt_status st = RT_OK;
+
+    for (int b = 0; b < B && st == RT_OK; b++)
+        st = loader_read(t->heldout, (uint64_t)(first + b), t->inputs + (size_t)b * T,
+                         t->targets + (size_t)b * T);
+    RT_TRY(comm_agree(t->world, st));
     RT_TRY(shard_begin(t->shard, SHARD_PASS_FORWARD, true));
     RT_TRY(model_evaluate(t->model, &weights, t->inputs, t->targets, B, (int)T, NULL, loss, valid));
     return shard_end(t->shard);

@@ -42,11 +42,11 @@ static rt_status set_state(struct pretrain_job *j)
     rt_status st = RT_OK;
     int ranks = 0;
 
-    if (!j->resume) return train_init(j->train);
     if (j->first)
         st = rundir_check_data(j->directory, train_data_digest(j->train),
                                train_tokenizer_digest(j->train));
     RT_TRY(comm_agree(j->world, st));
+    if (!j->resume) return train_init(j->train);
     RT_TRY(train_resume(j->train, j->checkpoints, &ranks));
     j->saved = true;
     j->saved_step = train_steps_done(j->train);
@@ -54,27 +54,6 @@ static rt_status set_state(struct pretrain_job *j)
         printf("resumed from step %llu (saved by %d rank%s, now %d)\n",
                (unsigned long long)j->saved_step, ranks, ranks == 1 ? "" : "s",
                comm_size(j->world));
-    return RT_OK;
-}
-
-/* All ranks at once, as they compute in a step. */
-static rt_status measure_peak(struct pretrain_job *j)
-{
-    const struct runfile *r = j->run;
-    const struct kernels *kernels = NULL;
-    struct model_peak peak;
-    uint64_t sum;
-
-    j->peak_flops_per_s = (double)NAN;
-    if (j->o->no_peak) return RT_OK;
-    RT_TRY(kernels_find(r->kernels, &kernels));
-    RT_TRY(comm_barrier(j->world));
-    RT_TRY(comm_agree(j->world,
-                      model_peak_measure(kernels, r->compute, &r->model,
-                                         r->batch.micro_sequences * r->model.context, &peak)));
-    sum = (uint64_t)peak.flops_per_s;
-    RT_TRY(comm_sum_u64(j->world, &sum, 1));
-    j->peak_flops_per_s = (double)sum;
     return RT_OK;
 }
 
@@ -136,12 +115,17 @@ static rt_status begin_files(struct pretrain_job *j)
 rt_status pretrain_open(struct pretrain_job *j)
 {
     RT_TRY(runfile_share(j->world, j->o->run_file, j->o->sets, j->o->set_count, &j->run));
+    struct model_peak mine;
+
     if (j->o->explain) return open_train(j, true);
+    RT_TRY(train_check(j->run, j->world));
     RT_TRY(open_directory(j));
+    /* Before the job's memory is taken: the matrices of the measurement are no part of the plan. */
+    j->peak_flops_per_s = (double)NAN;
+    if (!j->o->no_peak) RT_TRY(train_measure_peak(j->run, j->world, &mine, &j->peak_flops_per_s));
     RT_TRY(open_train(j, false));
     RT_TRY(set_state(j));
     RT_TRY(comm_agree(j->world, j->first ? begin_files(j) : RT_OK));
-    RT_TRY(measure_peak(j));
     return introduce(j);
 }
 

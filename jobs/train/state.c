@@ -99,20 +99,31 @@ static rt_status check_meta(const struct train *t, const struct checkpoint *c)
     return differs(path, "a tokenizer of digest", m->tokenizer_digest, train_tokenizer_digest(t));
 }
 
-/* Rank 0 first, so that what is wrong with it is said once. On failure *c may be open. */
+/* All ranks the same one; what is wrong with it is said once. On failure *c may be open. */
 static rt_status open_checked(const struct train *t, const char *path,
                               rt_status (*check)(const struct train *, const struct checkpoint *),
                               struct checkpoint **c)
 {
-    rt_status st = RT_OK;
+    rt_status st;
 
-    for (int turn = 0; turn < 2 && st == RT_OK; turn++) {
-        if ((comm_rank(t->world) != 0) == turn) {
-            st = checkpoint_open(path, c);
-            if (st == RT_OK) st = check(t, *c);
-        }
-        st = comm_agree(t->world, st);
-    }
+    RT_TRY(checkpoint_open_all(t->world, path, c));
+    rt_log_common(true);
+    st = check(t, *c);
+    rt_log_common(false);
+    return comm_agree(t->world, st);
+}
+
+/* What to do about a checkpoint whose values turn out damaged. */
+static rt_status load(const struct train *t, const struct checkpoint *c,
+                      const struct checkpoint_state *state)
+{
+    const rt_status st = checkpoint_load(t->world, c, state);
+
+    if (st == RT_EDATA)
+        rt_log_once(RT_LOG_WARN,
+                    "%s is damaged: remove or rename it, and the same command goes on from the "
+                    "checkpoint before it",
+                    checkpoint_path(c));
     return st;
 }
 
@@ -124,7 +135,7 @@ rt_status train_resume(struct train *t, const char *checkpoint_path_, int *ranks
 
     RT_TRY_OUT(open_checked(t, checkpoint_path_, check_meta, &c));
     fill_state(t, true, &state);
-    RT_TRY_OUT(checkpoint_load(t->world, c, &state));
+    RT_TRY_OUT(load(t, c, &state));
     shard_weights_changed(t->shard);
     t->steps = checkpoint_meta(c)->step;
     t->next_sample = checkpoint_meta(c)->next_sample;
@@ -143,7 +154,7 @@ static rt_status init_from(struct train *t, const char *path)
 
     RT_TRY_OUT(open_checked(t, path, check_model, &c));
     fill_state(t, false, &state);
-    RT_TRY_OUT(checkpoint_load(t->world, c, &state));
+    RT_TRY_OUT(load(t, c, &state));
     shard_weights_changed(t->shard);
 out:
     checkpoint_close(&c);

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "jobs/train/train_impl.h"
+#include "model/peak.h"
 #include "runtime/log.h"
+#include "runtime/pages.h"
 
 enum { TRACE_EVENTS = 200000 };
 
@@ -21,7 +23,7 @@ static rt_status refuse_unbuilt(const struct runfile *r)
     return RT_OK;
 }
 
-/* What a rank does alone, up to its memory. */
+/* What a rank does alone, up to its plan. */
 static rt_status open_local(struct train *t, const struct train_options *o,
                             struct train_layers *layers)
 {
@@ -39,7 +41,31 @@ static rt_status open_local(struct train *t, const struct train_options *o,
     layers->model.trace = t->trace;
     layers->shard.trace = t->trace;
     RT_TRY(model_tensors_create(&t->run->model, &t->tensors));
-    RT_TRY(train_add_plan(t->run, layers, t->tensors, &shape, &t->plan));
+    return train_add_plan(t->run, layers, t->tensors, &shape, &t->plan);
+}
+
+/* The plans of all ranks of this machine together must find room: each alone might, and then the
+ * kernel would kill one of them. */
+static rt_status check_room(const struct train *t)
+{
+    const struct comm *host = t->run->shard.ranks_per_node > 0 ? t->world : t->nodes->local;
+    const uint64_t room = rt_pages_free("", NULL);
+    uint64_t wanted = rt_plan_bytes(&t->plan, RT_MEM_PRIVATE);
+    rt_status st = RT_OK;
+
+    if (t->nodes->local_rank == 0) wanted += rt_plan_bytes(&t->plan, RT_MEM_NODE);
+    RT_TRY(comm_sum_u64(host, &wanted, 1));
+    if (wanted > room && comm_rank(host) == 0)
+        st = RT_FAIL(RT_ENOMEM,
+                     "the plan of the %d ranks here wants %.2f GB, %.2f GB are free: use more "
+                     "nodes, smaller micro-batches or recompute: full; `recua plan` shows where "
+                     "the bytes go",
+                     comm_size(host), 1e-9 * (double)wanted, 1e-9 * (double)room);
+    return comm_agree(t->world, st);
+}
+
+static rt_status take_batch(struct train *t)
+{
     RT_TRY(rt_memory_create(&t->plan, &t->memory));
     RT_TRY(rt_memory_take(t->memory, "train/inputs", (void **)&t->inputs));
     RT_TRY(rt_memory_take(t->memory, "train/targets", (void **)&t->targets));
@@ -66,6 +92,38 @@ static rt_status open_data(struct train *t)
 
     RT_TRY(comm_agree(t->world, first ? train_open_data(t) : RT_OK));
     return comm_agree(t->world, first ? RT_OK : train_open_data(t));
+}
+
+rt_status train_check(const struct runfile *r, struct comm *world)
+{
+    struct train t = {.run = r, .world = world};
+    struct train_layers layers;
+    rt_status st = RT_OK;
+
+    RT_TRY(check_run(&t, &layers));
+    t.work = layers.work;
+    if (comm_rank(world) == 0) st = train_open_data(&t);
+    train_close_data(&t);
+    return comm_agree(world, st);
+}
+
+rt_status train_measure_peak(const struct runfile *r, struct comm *world, struct model_peak *mine,
+                             double *flops_per_s)
+{
+    const struct kernels *kernels = NULL;
+    struct work work;
+    uint64_t sum;
+
+    RT_TRY(kernels_find(r->kernels, &kernels));
+    RT_TRY(work_split(r->batch.global_sequences, r->batch.micro_sequences, comm_size(world),
+                      comm_rank(world), &work));
+    RT_TRY(comm_barrier(world));
+    RT_TRY(comm_agree(world, model_peak_measure(kernels, r->compute, &r->model,
+                                                work.micro * r->model.context, mine)));
+    sum = (uint64_t)mine->flops_per_s;
+    RT_TRY(comm_sum_u64(world, &sum, 1));
+    *flops_per_s = (double)sum;
+    return RT_OK;
 }
 
 /* AdamW on what this rank owns: norms are not decayed, padding is left alone. */
@@ -116,6 +174,8 @@ rt_status train_open(const struct runfile *r, struct comm *world, const struct t
     RT_TRY_OUT(check_run(t, &layers));
     RT_TRY_OUT(comm_nodes_create(world, r->shard.ranks_per_node, &t->nodes));
     RT_TRY_OUT(comm_agree(world, open_local(t, o, &layers)));
+    RT_TRY_OUT(check_room(t));
+    RT_TRY_OUT(comm_agree(world, take_batch(t)));
     if (!o->synthetic) RT_TRY_OUT(open_data(t));
     RT_TRY_OUT(shard_create(t->tensors, &layers.shard, t->nodes, t->memory, &t->shard));
     RT_TRY_OUT(comm_agree(world, open_model(t, &layers)));

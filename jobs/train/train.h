@@ -51,6 +51,16 @@ RT_NODISCARD rt_status train_open(const struct runfile *r, struct comm *world,
                                   const struct train_options *o, struct train **out);
 void train_close(struct train **t);
 
+/* What train_open would refuse of run file, data and ranks, before anything is made or written.
+ * Collective over world. */
+RT_NODISCARD rt_status train_check(const struct runfile *r, struct comm *world);
+
+/* The matmul peak in the run's compute type, all ranks at once as they compute in a step: this
+ * rank's rows, and the sum over ranks. Collective over world. */
+struct model_peak;
+RT_NODISCARD rt_status train_measure_peak(const struct runfile *r, struct comm *world,
+                                          struct model_peak *mine, double *flops_per_s);
+
 /* Weights at their first value, or those of the checkpoint that `init` names; step 0. */
 RT_NODISCARD rt_status train_init(struct train *t);
 

@@ -35,6 +35,8 @@ for name in SLURM_NTASKS OMPI_COMM_WORLD_SIZE PMI_SIZE; do
 done
 out=$(SLURM_NTASKS=2 "$here/../mpirun" 2 "$test_launch" 2>&1)
 expect "two ranks under mpirun inside a job" 0 "rank 1 of 2" $? "$out"
+out=$(SLURM_NTASKS=4 "$here/../mpirun" 1 "$test_launch" 2>&1)
+expect "one rank under mpirun inside a job of four tasks" 0 "rank 0 of 1" $? "$out"
 out=$(OMPI_MCA_btl_vader_single_copy_mechanism=cma "$test_launch" 2>&1)
 expect "what the user set stays" 0 "single copy cma" $? "$out"
 out=$("$here/../mpirun" 2 "$test_launch" abort 2>&1)
