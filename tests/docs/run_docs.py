@@ -3,10 +3,10 @@
 
 A command is a ```sh block. A block that cannot run here has the line
     <!-- not run: REASON -->
-right before it; nothing else is left out. Settings make quickstart small; the copy's build/ is the
-build that is being tested, so nothing is compiled again.
+right before it; nothing else is left out. Settings make quickstart small. It comes first and builds
+in the copy, as for a stranger.
 
-    run_docs.py SOURCE BUILD [--list]
+    run_docs.py SOURCE [--list]
 """
 import os
 import pathlib
@@ -47,7 +47,7 @@ def blocks(page):
     return found
 
 
-def copy_tree(source, build, scratch):
+def copy_tree(source, scratch):
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=source,
         check=True, capture_output=True).stdout.decode().split("\0")
@@ -55,7 +55,6 @@ def copy_tree(source, build, scratch):
         if (source / name).is_file():
             (scratch / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source / name, scratch / name)
-    (scratch / "build").symlink_to(build)
 
 
 def run(page, text, scratch):
@@ -71,12 +70,12 @@ def run(page, text, scratch):
 
 
 def main():
-    source, build = (pathlib.Path(a).resolve() for a in sys.argv[1:3])
+    source = pathlib.Path(sys.argv[1]).resolve()
     ran = 0
     with tempfile.TemporaryDirectory(prefix="recua-docs-") as name:
         scratch = pathlib.Path(name)
         if "--list" not in sys.argv:
-            copy_tree(source, build, scratch)
+            copy_tree(source, scratch)
         for page in pages(source):
             for text, skipped in blocks(page):
                 print(f"{page.name}{' (not run)' if skipped else ''}:\n{text}", flush=True)
