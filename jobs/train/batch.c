@@ -58,14 +58,53 @@ static rt_status check_tokenizer(const struct runfile *r, const struct train *t)
     return RT_OK;
 }
 
-/* Of all files in their order, with their weights: the same only for the same data. */
+static uint64_t mix(uint64_t digest, uint64_t value)
+{
+    return rt_rng_u64(rt_rng_key(digest, "data"), value);
+}
+
+/* Of all files in their order, with their weights where there are several: the same only for the
+ * same data. */
 static uint64_t digest_of(const struct runfile *r, struct tokens *const *files)
 {
-    uint64_t digest = tokens_info(files[0])->data_digest;
+    uint64_t digest = tokens_info(files[0])->data_digest, weight;
 
-    for (size_t i = 1; i < r->data.source_count; i++)
-        digest = rt_rng_u64(rt_rng_key(digest, "data"), tokens_info(files[i])->data_digest);
+    _Static_assert(sizeof weight == sizeof r->data.sources[0].weight, "the bits of a weight");
+    for (size_t i = 0; r->data.source_count > 1 && i < r->data.source_count; i++) {
+        if (i > 0) digest = mix(digest, tokens_info(files[i])->data_digest);
+        memcpy(&weight, &r->data.sources[i].weight, sizeof weight);
+        digest = mix(digest, weight);
+    }
     return digest;
+}
+
+/* Read all of a split for the check of tokens_read: a token beyond the vocabulary must not wait for
+ * the step that draws it. */
+static rt_status check_split(const struct tokens *file, tokens_split split, uint64_t count)
+{
+    enum { STRETCH = 16384 };
+    int32_t stretch[STRETCH];
+
+    for (uint64_t i = 0; i < count; i += STRETCH) {
+        const uint64_t left = count - i;
+        RT_TRY(tokens_read(file, split, i, left < STRETCH ? (size_t)left : STRETCH, stretch));
+    }
+    return RT_OK;
+}
+
+/* All tokens that the run may draw. Once a run: in train_check, which has no memory yet and where
+ * rank 0 looks for all. */
+static rt_status check_tokens(const struct train *t)
+{
+    const struct runfile *r = t->run;
+
+    for (size_t i = 0; t->memory == NULL && i < r->data.source_count; i++) {
+        const struct tokens_info *info = tokens_info(t->files[i]);
+        RT_TRY(check_split(t->files[i], TOKENS_TRAIN, info->train));
+        if (r->evaluate.interval > 0)
+            RT_TRY(check_split(t->files[i], TOKENS_HELDOUT, info->heldout));
+    }
+    return RT_OK;
 }
 
 static rt_status make_loaders(const struct runfile *r, struct train *t,
@@ -108,7 +147,8 @@ rt_status train_open_data(struct train *t)
     }
     RT_TRY_OUT(check_tokenizer(r, t));
     t->data_digest = digest_of(r, t->files);
-    st = make_loaders(r, t, sources);
+    RT_TRY_OUT(make_loaders(r, t, sources));
+    st = check_tokens(t);
 out:
     free(sources);
     return st;

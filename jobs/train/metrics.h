@@ -21,11 +21,11 @@ struct metrics_line {
     int ranks, attempt;
 };
 
-/* Appends; half a line that a crash left is ended first. RT_EIO. */
+/* Appends; half a line that a crash left is cut off first. RT_EIO. */
 RT_NODISCARD rt_status metrics_open(const char *run, struct metrics **out);
 void metrics_close(struct metrics **m);
 
-/* Write and flush one line. RT_EIO: said once, then silent. */
+/* Write one line: all of it is in the file, or, with RT_EIO, nothing. Said once, then silent. */
 RT_NODISCARD rt_status metrics_write(struct metrics *m, const struct metrics_line *line);
 
 #endif

@@ -6,6 +6,7 @@
 #define JOBS_TRAIN_PROGRESS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "jobs/train/metrics.h"
@@ -16,6 +17,11 @@ struct progress {
     uint64_t steps;
     double step_s; /* smoothed; 0: none yet */
 };
+
+/* The line of a step in buffer, at most columns - 2 characters long: the least important is left out
+ * first, and the bar takes what room there is. Its length. */
+int progress_line(const struct progress *p, const struct metrics_line *l, int columns, char *buffer,
+                  size_t bytes);
 
 void progress_start(struct progress *p, uint64_t steps);
 void progress_step(struct progress *p, const struct metrics_line *l);

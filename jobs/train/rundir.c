@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/file.h"
 #include "jobs/format.h"
 #include "jobs/train/changes.h"
 #include "jobs/train/tree.h"
@@ -27,6 +28,24 @@ struct rundir {
     int attempt;
 };
 
+/* Make one directory unless it is there, so that it outlives a loss of power: its entry is in the
+ * parent, of whose path `part` is the beginning. */
+static rt_status make_directory(const char *part)
+{
+    char parent[PATH_BYTES];
+    size_t n = strlen(part);
+
+    if (mkdir(part, 0777) != 0) {
+        if (errno == EEXIST) return RT_OK;
+        return RT_FAIL(RT_EIO, "%s: cannot be made: %s; choose another output", part,
+                       strerror(errno));
+    }
+    while (n > 0 && part[n - 1] == '/') n--;
+    while (n > 0 && part[n - 1] != '/') n--;
+    snprintf(parent, sizeof parent, "%.*s", (int)n, part);
+    return file_sync_dir(n > 0 ? parent : ".");
+}
+
 static rt_status make_directories(const char *path)
 {
     char part[PATH_BYTES];
@@ -36,9 +55,7 @@ static rt_status make_directories(const char *path)
         if (*c != '/' && *c != '\0') continue;
         const char was = *c;
         *c = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST)
-            return RT_FAIL(RT_EIO, "%s: cannot be made: %s; choose another output", part,
-                           strerror(errno));
+        RT_TRY(make_directory(part));
         *c = was;
         if (was == '\0') return RT_OK;
     }
@@ -54,11 +71,12 @@ static rt_status take_lock(struct rundir *d)
         return RT_FAIL(RT_EIO, "%s: cannot be written: %s; choose another output", path,
                        strerror(errno));
     if (flock(d->lock, LOCK_EX | LOCK_NB) != 0) {
+        const int cause = errno;
         const ssize_t n = pread(d->lock, text, sizeof text - 1, 0);
         text[n > 0 ? n : 0] = '\0';
         text[strcspn(text, "\n")] = '\0';
-        if (errno != EWOULDBLOCK)
-            return RT_FAIL(RT_EIO, "%s: cannot be locked: %s", path, strerror(errno));
+        if (cause != EWOULDBLOCK)
+            return RT_FAIL(RT_EIO, "%s: cannot be locked: %s", path, strerror(cause));
         return RT_FAIL(RT_EBUSY,
                        "%s: another job owns this run (%s): wait for it, or choose another output",
                        d->path, text);
@@ -200,22 +218,24 @@ rt_status rundir_check_data(const struct rundir *d, uint64_t data_digest, uint64
     return st;
 }
 
-/* The whole text or the old one: never half. */
-static rt_status replace_file(const char *path, const char *text)
+/* The whole text or the old one: never half, and the new one outlives a loss of power. */
+static rt_status replace_file(const char *directory, const char *path, const char *text)
 {
     char fresh[PATH_BYTES + 8];
-    const size_t n = strlen(text);
-    bool good;
+    rt_status st;
     int fd;
 
     snprintf(fresh, sizeof fresh, "%s.new", path);
-    fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    good = fd >= 0 && write(fd, text, n) == (ssize_t)n && fsync(fd) == 0;
-    const int cause = errno;
-    if (fd >= 0 && close(fd) != 0) good = false;
-    if (good && rename(fresh, path) == 0) return RT_OK;
+    RT_TRY(file_open(fresh, O_WRONLY | O_CREAT | O_TRUNC, &fd));
+    RT_TRY_OUT(file_write(fd, fresh, text, strlen(text), 0));
+    RT_TRY_OUT(file_sync(fd, fresh));
+    RT_TRY_OUT(file_close(&fd, fresh));
+    RT_TRY_OUT(file_rename(fresh, path));
+    return file_sync_dir(directory);
+out:
+    if (fd >= 0) (void)close(fd);
     (void)unlink(fresh);
-    return RT_FAIL(RT_EIO, "%s: cannot be written: %s", path, strerror(cause));
+    return st;
 }
 
 /* run.yaml's tree: the keys of r, then the old history and a line for this attempt. */
@@ -251,7 +271,7 @@ rt_status rundir_begin(struct rundir *d, const struct runfile *r, int ranks, uin
     RT_TRY_OUT(tree_parse(text, strlen(text), d->run_yaml, &root));
     RT_TRY_OUT(add_history(d, root, line));
     RT_TRY_OUT(tree_print(root, &whole));
-    st = replace_file(d->run_yaml, whole);
+    st = replace_file(d->path, d->run_yaml, whole);
 out:
     free(text);
     free(whole);

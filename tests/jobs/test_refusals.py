@@ -12,7 +12,7 @@ def refused(result, code, *words):
     check(result.code == code, f"exit {result.code}, must be {code}: {result.err}")
     for word in words:
         check(word in result.err, f"'{word}' is missing in: {result.err}")
-    check(not pathlib.Path("run/checkpoints").exists(), "nothing was done")
+    check(not pathlib.Path("run").exists(), "not even the run directory is made")
 
 
 def with_text(old, new):
@@ -67,6 +67,42 @@ def token_files():
     refused(pretrain("run", data__tokenizer=DATA / "other.model"), 4, "do not belong together")
     refused(pretrain("run", model__vocabulary=300), 4, "vocabulary of 320", "model.vocabulary is 300")
     refused(pretrain("run", model__context=1 << 20), 4, "tokens.h5")
+
+
+def tokens_beyond_the_vocabulary():
+    """A damaged byte is found before the first step, wherever it lies."""
+    good = (DATA / "tokens.h5").read_bytes()
+    # BOS and then what is no control token, as bytes of uint16. The held-out split lies first.
+    token = rb"(?:[\x03-\xff]\0|[\0-\x3f]\x01)"
+    begins = [m.start() for m in re.finditer(rb"\x01\0(?=" + token + rb"{20})", good)]
+    check(len(begins) > 20, f"{len(begins)} documents are found")
+    splits = set()
+    for name, place in (("first", begins[0]), ("middle", begins[len(begins) // 2]),
+                        ("last", begins[-1])):
+        bad = bytearray(good)
+        bad[place:place + 2] = b"\x40\x01"  # 320
+        pathlib.Path(f"{name}.h5").write_bytes(bad)
+        for ranks in (0, 2):
+            result = pretrain("run", data__file=f"{name}.h5", ranks=ranks)
+            refused(result, 4, f"{name}.h5", "token 320 at place", "beyond the vocabulary of 320")
+            splits |= set(re.findall(r"at place \d+ of (\w+) is beyond", result.err))
+    check(splits == {"train", "heldout"}, f"in both splits: {splits}")
+
+
+def weights_are_part_of_the_data():
+    two = "[{{file: {0}/tokens.h5, weight: {1}}}, {{file: {0}/other.h5, weight: 1}}]"
+    text = "\n".join(line for line in RUN_FILE.split("\n") if "  file:" not in line)
+    pathlib.Path("run.yaml").write_text(text, encoding="utf-8")
+
+    def mixed(weight, **keys):
+        return pretrain("r", data__sources=two.format(DATA, weight), **keys)
+
+    check(mixed(1, stop_after=2).code == 75, "a run")
+    refused(mixed(2), 2, "weight of source", "is 2, was 1")
+    pathlib.Path("r/run.yaml").unlink()  # then only the checkpoint knows
+    refused(mixed(2), 2, "data", "digest")
+    result = mixed(1, stop_after=3)
+    check(result.code == 75 and "resumed from step 2" in result.out, result.err)
 
 
 def more_ranks_than_samples():
@@ -137,7 +173,8 @@ def damaged_checkpoints():
 
 
 run_cases(unknown_keys_name_file_line_and_the_nearest, wrong_values_name_the_limit,
-          dimensions_that_do_not_fit_together, token_files, more_ranks_than_samples,
+          dimensions_that_do_not_fit_together, token_files,
+          tokens_beyond_the_vocabulary, weights_are_part_of_the_data, more_ranks_than_samples,
           what_is_not_built_yet_says_so_with_3, the_command_line, a_launcher_that_mpi_does_not_see,
           output_that_cannot_be_written, a_run_is_resumed_only_as_the_same_run,
           damaged_checkpoints)
