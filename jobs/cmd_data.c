@@ -8,6 +8,7 @@
 
 #include "comm/comm.h"
 #include "jobs/commands.h"
+#include "jobs/subcommand.h"
 #include "jobs/options.h"
 #include "runtime/data/inputs.h"
 #include "runtime/data/prepare.h"
@@ -173,46 +174,11 @@ static rt_status info(int argc, char **argv)
     return st;
 }
 
-/* The first word that is no option names the work. */
-static error_t parse_word(int key, char *arg, struct argp_state *state)
-{
-    int *at = state->input;
-
-    (void)arg;
-    if (key == ARGP_KEY_NO_ARGS) argp_usage(state);
-    if (key != ARGP_KEY_ARG) return ARGP_ERR_UNKNOWN;
-    *at = state->next - 1;
-    state->next = state->argc;
-    return 0;
-}
-
 int cmd_data(int argc, char **argv)
 {
-    const struct argp argp = {NULL,
-                              parse_word,
-                              "prepare|info [OPTION...]",
-                              "Make a token file, or look into one.\v"
-                              "`recua data prepare --help` lists the options of each.",
-                              NULL,
-                              NULL,
-                              NULL};
-    int at = 1;
-    char name[64];
-    rt_status st;
+    static const struct subcommand table[] = {{"prepare", prepare}, {"info", info}, {NULL, NULL}};
 
-    argp_err_exit_status = rt_status_exit(RT_EINVAL);
-    argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &at);
-    char *const word = argv[at];
-    snprintf(name, sizeof name, "%s %s", argv[0], word);
-    argv[at] = name;
-    if (strcmp(word, "prepare") == 0)
-        st = prepare(argc - at, argv + at);
-    else if (strcmp(word, "info") == 0)
-        st = info(argc - at, argv + at);
-    else
-        st = RT_FAIL(RT_EINVAL, "%s: '%s' is unknown, must be prepare or info", argv[0], word);
-    argv[at] = word;
-    if (fflush(stdout) != 0 && st == RT_OK)
-        st = RT_FAIL(RT_EIO, "standard output cannot be written: %s", strerror(errno));
-    return rt_status_exit(st);
+    return subcommand_run(argc, argv, table, "prepare|info [OPTION...]",
+                          "Make a token file, or look into one.\v"
+                          "`recua data prepare --help` lists the options of each.");
 }

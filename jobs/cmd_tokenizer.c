@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "jobs/commands.h"
+#include "jobs/subcommand.h"
 #include "jobs/options.h"
 #include "runtime/data/inputs.h"
 #include "runtime/data/tokenizer.h"
@@ -200,49 +201,22 @@ static rt_status convert(int argc, char **argv, const char *doc,
     return st;
 }
 
-/* The first word that is no option names the work. */
-static error_t parse_word(int key, char *arg, struct argp_state *state)
+static rt_status encode(int argc, char **argv)
 {
-    int *at = state->input;
+    return convert(argc, argv, "Lines of text to lines of tokens, stdin to stdout.", encode_line);
+}
 
-    (void)arg;
-    if (key == ARGP_KEY_NO_ARGS) argp_usage(state);
-    if (key != ARGP_KEY_ARG) return ARGP_ERR_UNKNOWN;
-    *at = state->next - 1;
-    state->next = state->argc;
-    return 0;
+static rt_status decode(int argc, char **argv)
+{
+    return convert(argc, argv, "Lines of tokens to lines of text, stdin to stdout.", decode_line);
 }
 
 int cmd_tokenizer(int argc, char **argv)
 {
-    const struct argp argp = {NULL,
-                              parse_word,
-                              "train|encode|decode [OPTION...]",
-                              "Make a tokenizer, or use one.\v"
-                              "`recua tokenizer train --help` lists the options of each.",
-                              NULL,
-                              NULL,
-                              NULL};
-    int at = 1;
-    char name[64];
-    rt_status st;
+    static const struct subcommand table[] = {
+        {"train", train}, {"encode", encode}, {"decode", decode}, {NULL, NULL}};
 
-    argp_err_exit_status = rt_status_exit(RT_EINVAL);
-    argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &at);
-    char *const word = argv[at];
-    snprintf(name, sizeof name, "%s %s", argv[0], word);
-    argv[at] = name;
-    if (strcmp(word, "train") == 0)
-        st = train(argc - at, argv + at);
-    else if (strcmp(word, "encode") == 0)
-        st = convert(argc - at, argv + at, "Lines of text to lines of tokens, stdin to stdout.",
-                     encode_line);
-    else if (strcmp(word, "decode") == 0)
-        st = convert(argc - at, argv + at, "Lines of tokens to lines of text, stdin to stdout.",
-                     decode_line);
-    else
-        st = RT_FAIL(RT_EINVAL, "%s: '%s' is unknown, must be train, encode or decode", argv[0],
-                     word);
-    argv[at] = word;
-    return rt_status_exit(st);
+    return subcommand_run(argc, argv, table, "train|encode|decode [OPTION...]",
+                          "Make a tokenizer, or use one.\v"
+                          "`recua tokenizer train --help` lists the options of each.");
 }
