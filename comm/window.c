@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "comm/group.h"
 #include "comm/share.h"
 
 enum { LINE_BYTES = 64, SPINS = 2000, YIELDS = 200, SLEEP_NS = 50 * 1000 };
@@ -28,6 +29,7 @@ struct comm_window {
     size_t map_bytes;
     size_t flags_bytes; /* before base */
     int flags, local_rank, local_size;
+    const struct comm *world; /* lent; NULL on a single node: nothing is under way there */
     char place[PATH_MAX];
 };
 
@@ -180,6 +182,7 @@ rt_status comm_window_create(const struct comm_nodes *nodes, size_t bytes, int f
     w->flags = flags;
     w->local_rank = nodes->local_rank;
     w->local_size = nodes->local_size;
+    w->world = nodes->nodes > 1 ? nodes->world : NULL;
     w->flags_bytes = pages((size_t)nodes->local_size * (size_t)flags * LINE_BYTES);
     w->map_bytes = w->flags_bytes + pages(bytes);
     st = map_somewhere(nodes, w);
@@ -234,6 +237,16 @@ static void pause_core(void)
 #endif
 }
 
+/* Between nodes a send that MPI has buffered moves only inside MPI calls: whoever waits for a flag
+ * makes some, or the rank that would set it might wait for that very message. */
+static void progress(const struct comm_window *w)
+{
+    int ready = 0;
+
+    if (w->world != NULL)
+        (void)MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, w->world->mpi, &ready, MPI_STATUS_IGNORE);
+}
+
 void comm_window_await(const struct comm_window *w, int flag, uint64_t value)
 {
     const struct timespec nap = {.tv_nsec = SLEEP_NS};
@@ -244,6 +257,7 @@ void comm_window_await(const struct comm_window *w, int flag, uint64_t value)
             r++;
             continue;
         }
+        if (tries >= SPINS) progress(w);
         if (tries < SPINS)
             pause_core();
         else if (tries < SPINS + YIELDS)

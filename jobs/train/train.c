@@ -245,8 +245,8 @@ rt_status train_gather_figures(struct train *t, const struct train_step_result *
         memory[1] = 0;
         if (now.private_bytes > t->start.private_bytes)
             memory[0] = now.private_bytes - t->start.private_bytes;
-        if (t->nodes->local_rank == 0 && now.shared_bytes > t->start.shared_bytes)
-            memory[0] += now.shared_bytes - t->start.shared_bytes;
+        /* A rank maps only the pages it touches; the window was reserved whole. */
+        if (t->nodes->local_rank == 0) memory[0] += rt_plan_bytes(&t->plan, RT_MEM_NODE);
     }
     memcpy(seconds, r->phase_s, sizeof r->phase_s);
     seconds[RT_PHASES] = r->step_s;
