@@ -34,7 +34,7 @@ static const struct argp_option prepare_table[] = {
     {"field", KEY_FIELD, "NAME", 0, "the field of .jsonl that holds the text (default text)", 0},
     {"exclude-sites", KEY_SITES, "FILE", 0,
      "a domain a line: documents whose field `url` lies there are left out", 0},
-    {"heldout", KEY_HELDOUT, "SHARE", 0, "of the documents, not trained on (default 0.01)", 0},
+    {"heldout", KEY_HELDOUT, "SHARE", 0, "of the text, not trained on (default 0.01)", 0},
     {"max-bytes", KEY_MAX, "N", 0, "stop after this much text, such as 32M", 0},
     {"skip-bad", KEY_SKIP, NULL, 0, "leave out and count bad documents instead of stopping", 0},
     {0},

@@ -1,14 +1,13 @@
 /* runtime/data/join.c - see join.h
  *
- * Pass 1 over the records counts both splits, so that the file can be laid out; passes 2 and 3
- * copy the tokens of train and of heldout. Nothing is kept a document.
+ * split_decide has passed over the records and counted both splits, so that the file can be laid
+ * out; two passes more copy the tokens of train and of heldout. Nothing is kept a document.
  */
 #include "runtime/data/join.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,71 +17,11 @@
 
 #include "runtime/data/file.h"
 #include "runtime/data/part.h"
+#include "runtime/data/split.h"
 #include "runtime/data/tokens_format.h"
 
 enum { BUFFER_BYTES = 1 << 20 };
 enum { MODEL_BYTES = 256 << 20 };
-
-/* Which documents are held out: those whose hash lies below a threshold; but neither split may be
- * empty where there are two documents, so one of them may be moved. */
-struct choice {
-    uint64_t threshold; /* of hashes; never all of them */
-    bool moved;         /* document `number` goes to split `to` */
-    uint64_t number;
-    tokens_split to;
-};
-
-static tokens_split choose(const struct choice *c, const struct part_record *r)
-{
-    if (c->moved && r->number == c->number) return c->to;
-    return r->hash < c->threshold ? TOKENS_HELDOUT : TOKENS_TRAIN;
-}
-
-struct totals {
-    uint64_t tokens[2], documents[2]; /* by split */
-};
-
-static rt_status count(struct parts *p, const struct choice *c, struct totals *t,
-                       struct part_record *lowest, struct part_record *highest)
-{
-    struct part_record r;
-
-    *t = (struct totals){0};
-    parts_rewind(p);
-    for (;;) {
-        RT_TRY(parts_next(p, &r));
-        if (r.tokens == 0) return RT_OK;
-        const tokens_split split = choose(c, &r);
-        if (t->documents[0] + t->documents[1] == 0) *lowest = *highest = r;
-        if (r.hash < lowest->hash) *lowest = r;
-        if (r.hash > highest->hash) *highest = r;
-        t->tokens[split] += r.tokens;
-        t->documents[split]++;
-    }
-}
-
-/* The split, and how large its sides are. */
-static rt_status decide(struct parts *p, double heldout, struct choice *c, struct totals *t)
-{
-    struct part_record lowest = {0}, highest = {0};
-
-    *c = (struct choice){.threshold = heldout > 0 ? (uint64_t)ldexp(heldout, 64) : 0};
-    RT_TRY(count(p, c, t, &lowest, &highest));
-    const uint64_t all = t->documents[0] + t->documents[1];
-    const bool no_heldout = heldout > 0 && all >= 2 && t->documents[TOKENS_HELDOUT] == 0;
-    const bool no_train = all >= 1 && t->documents[TOKENS_TRAIN] == 0;
-
-    if (!no_heldout && !no_train) return RT_OK;
-    const struct part_record *moved = no_heldout ? &lowest : &highest;
-    c->moved = true;
-    c->number = moved->number;
-    c->to = no_heldout ? TOKENS_HELDOUT : TOKENS_TRAIN;
-    t->tokens[c->to] += moved->tokens;
-    t->tokens[1 - c->to] -= moved->tokens;
-    t->documents[c->to]++;
-    t->documents[1 - c->to]--;
-    return RT_OK;
-}
 
 /* Bytes that go to one place of the output, one after the other. */
 struct output {
@@ -101,25 +40,36 @@ static rt_status flush(struct output *o)
     return RT_OK;
 }
 
-static rt_status copy_tokens(const struct parts *p, uint64_t bytes, struct output *out,
-                             XXH3_state_t *digest)
+/* Tokens [first, end) of the record last given. */
+static rt_status copy_tokens(const struct parts *p, uint64_t first, uint64_t end,
+                             struct output *out, XXH3_state_t *digest)
 {
-    for (uint64_t done = 0; done < bytes;) {
+    const uint64_t stop = end * parts_header(p, 0)->bytes_per_token;
+
+    for (uint64_t at = first * parts_header(p, 0)->bytes_per_token; at < stop;) {
         if (out->held == BUFFER_BYTES) RT_TRY(flush(out));
         const size_t room = BUFFER_BYTES - out->held;
-        const size_t n = bytes - done < room ? (size_t)(bytes - done) : room;
-        RT_TRY(parts_read(p, done, out->buffer + out->held, n));
+        const size_t n = stop - at < room ? (size_t)(stop - at) : room;
+        RT_TRY(parts_read(p, at, out->buffer + out->held, n));
         XXH3_64bits_update(digest, out->buffer + out->held, n);
         out->held += n;
-        done += n;
+        at += n;
     }
     return RT_OK;
 }
 
+/* The same as a document: with the BOS and the EOS that all others have. */
+static rt_status copy_document(const struct parts *p, const struct part_record *r, uint64_t first,
+                               uint64_t end, struct output *out, XXH3_state_t *digest)
+{
+    if (first > 0) RT_TRY(copy_tokens(p, 0, 1, out, digest));
+    RT_TRY(copy_tokens(p, first, end, out, digest));
+    return end < r->tokens ? copy_tokens(p, r->tokens - 1, r->tokens, out, digest) : RT_OK;
+}
+
 struct join {
     struct parts *parts;
-    struct choice choice;
-    struct totals totals;
+    struct split split;
     struct tokens_place places[2];
     char *temporary;
     int fd;
@@ -134,18 +84,18 @@ static rt_status copy_split(struct join *j, tokens_split split)
     struct output starts = {j->fd, j->temporary, j->places[split].documents, 0,
                             j->buffers + BUFFER_BYTES};
     struct part_record r;
-    uint64_t first = 0;
+    uint64_t first, end, at = 0;
 
     parts_rewind(j->parts);
     for (;;) {
         RT_TRY(parts_next(j->parts, &r));
         if (r.tokens == 0) break;
-        if (choose(&j->choice, &r) != split) continue;
-        RT_TRY(copy_tokens(j->parts, r.tokens * j->bytes_per_token, &tokens, j->digest));
+        if (!split_range(&j->split, &r, split, &first, &end)) continue;
+        RT_TRY(copy_document(j->parts, &r, first, end, &tokens, j->digest));
         if (starts.held == BUFFER_BYTES) RT_TRY(flush(&starts));
-        memcpy(starts.buffer + starts.held, &first, sizeof first);
-        starts.held += sizeof first;
-        first += r.tokens;
+        memcpy(starts.buffer + starts.held, &at, sizeof at);
+        starts.held += sizeof at;
+        at += end - first + (first > 0) + (end < r.tokens);
     }
     RT_TRY(flush(&tokens));
     return flush(&starts);
@@ -170,10 +120,22 @@ static void gather_counts(const struct join *j, uint32_t size, struct tokens_cou
     r->bad = c->bad;
     r->empty = c->empty;
     r->bytes = c->text_bytes;
-    r->train_tokens = j->totals.tokens[TOKENS_TRAIN];
-    r->heldout_tokens = j->totals.tokens[TOKENS_HELDOUT];
-    r->train_documents = j->totals.documents[TOKENS_TRAIN];
-    r->heldout_documents = j->totals.documents[TOKENS_HELDOUT];
+    r->train_tokens = j->split.tokens[TOKENS_TRAIN];
+    r->heldout_tokens = j->split.tokens[TOKENS_HELDOUT];
+    r->train_documents = j->split.documents[TOKENS_TRAIN];
+    r->heldout_documents = j->split.documents[TOKENS_HELDOUT];
+}
+
+/* The token of a newline: a byte piece, the last of what "\\n" gives. */
+static rt_status find_newline(const struct tokenizer *t, int32_t *out)
+{
+    int32_t *tokens = NULL;
+    size_t count = 0;
+
+    RT_TRY(tokenizer_encode(t, "\n", 1, &tokens, &count));
+    *out = count > 0 ? tokens[count - 1] : TOKENIZER_UNK;
+    free(tokens);
+    return RT_OK;
 }
 
 static rt_status write_file(struct join *j, const struct prepare_options *o,
@@ -216,6 +178,7 @@ rt_status join_parts(const struct prepare_options *o, const struct tokenizer *t,
 {
     struct join j = {.fd = -1, .digest = XXH3_createState(), .buffers = malloc(2 * BUFFER_BYTES)};
     struct tokens_counted counted;
+    int32_t newline;
     rt_status st;
 
     if (j.digest == NULL || j.buffers == NULL) {
@@ -225,7 +188,8 @@ rt_status join_parts(const struct prepare_options *o, const struct tokenizer *t,
     XXH3_64bits_reset(j.digest);
     RT_TRY_OUT(parts_open(o->output, (uint32_t)o->size, &j.parts));
     j.bytes_per_token = parts_header(j.parts, 0)->bytes_per_token;
-    RT_TRY_OUT(decide(j.parts, o->heldout, &j.choice, &j.totals));
+    RT_TRY_OUT(find_newline(t, &newline));
+    RT_TRY_OUT(split_decide(j.parts, o->heldout, newline, &j.split));
     gather_counts(&j, (uint32_t)o->size, &counted, report);
     if (counted.documents == 0) {
         st =

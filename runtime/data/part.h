@@ -37,6 +37,9 @@ RT_NODISCARD rt_status part_end(struct part_writer *w, uint64_t hash);
 /* h: the counts; the rest is filled in. */
 RT_NODISCARD rt_status part_finish(struct part_writer *w, const struct part_header *h);
 void part_destroy(struct part_writer **w); /* removes the file */
+/* Remove the part files of ranks from `size` on: of an earlier run that was killed. For the worker
+ * that holds part 0; what another process holds stays. */
+void part_sweep(const char *output, uint32_t size);
 
 /* Reading all parts in the order of documents. */
 struct parts;

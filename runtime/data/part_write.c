@@ -1,8 +1,10 @@
 /* runtime/data/part_write.c - a worker's part file; see part.h */
 #include "runtime/data/part.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -143,4 +145,36 @@ void part_destroy(struct part_writer **w)
     free((*w)->path);
     free(*w);
     *w = NULL;
+}
+
+/* Is this the name of a part of `base` that a worker from `size` on has written? */
+static bool is_stale(const char *name, const char *base, uint32_t size)
+{
+    const size_t n = strlen(base);
+    unsigned rank;
+    int length = 0;
+
+    if (strncmp(name, base, n) != 0 || sscanf(name + n, ".part-%5u%n", &rank, &length) != 1)
+        return false;
+    return length == (int)sizeof ".part-00000" - 1 && name[n + (size_t)length] == '\0' &&
+           rank >= size;
+}
+
+void part_sweep(const char *output, uint32_t size)
+{
+    const char *slash = strrchr(output, '/');
+    const char *base = slash != NULL ? slash + 1 : output;
+    char *folder = slash != NULL ? strndup(output, (size_t)(base - output)) : strdup(".");
+    DIR *all = folder != NULL ? opendir(folder) : NULL;
+    const struct dirent *e;
+
+    while (all != NULL && (e = readdir(all)) != NULL) {
+        if (!is_stale(e->d_name, base, size)) continue;
+        const int fd = openat(dirfd(all), e->d_name, O_RDWR | O_CLOEXEC);
+        if (fd < 0) continue;
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) (void)unlinkat(dirfd(all), e->d_name, 0);
+        close(fd);
+    }
+    if (all != NULL) closedir(all);
+    free(folder);
 }

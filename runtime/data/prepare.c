@@ -103,6 +103,7 @@ static rt_status make_part(const struct prepare_options *o, struct worker *w)
     from.sites = sites;
     RT_TRY_OUT(
         part_create(o->output, (uint32_t)o->rank, (uint32_t)o->size, small ? 2 : 4, &w->part));
+    if (o->rank == 0) part_sweep(o->output, (uint32_t)o->size);
     RT_TRY_OUT(documents_read(&from, &sink, &w->counts.files, &w->counts.numbers));
     RT_TRY_OUT(part_finish(w->part, &w->counts));
 out:

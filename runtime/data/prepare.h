@@ -2,7 +2,8 @@
  *
  * .txt (a document a file), .jsonl (a document a line, in field `field`), each plain, gzip or
  * zstd by its magic bytes. Documents come in the order of the inputs; the held-out split is
- * drawn by a hash of the document's text, so it depends on neither order nor ranks.
+ * drawn by a hash of the document's text, so it depends on neither order nor ranks; where no whole
+ * document is small enough, the tail of the last one is held out instead (split.h).
  * Work is divided by document among `size` workers (ranks): worker `rank` writes part files
  * beside the output, worker 0 joins them in document order; the bytes of the result are the
  * same for any size. The caller puts a barrier (through `agree`) between the two.
@@ -28,8 +29,8 @@ struct prepare_options {
     const char *field;         /* jsonl text field; NULL is "text" */
     const char *exclude_sites; /* file, one domain a line; documents whose `url` field lies in
                                     one of them or below are left out; or NULL */
-    double heldout;            /* share of documents held out, e.g. 0.01; at least one document
-                                    goes there when there are two or more and heldout > 0 */
+    double heldout;            /* share held out, e.g. 0.01: above 0 something always is, but for
+                                    a single document of one token */
     uint64_t max_bytes;        /* stop after this many bytes of text; 0: no limit */
     bool skip_bad;             /* count bad documents and go on; else RT_EDATA names the line */
     int rank, size;            /* this worker; 0 of 1 alone */
@@ -42,6 +43,7 @@ struct prepare_options {
 struct prepare_report {
     uint64_t files, documents, excluded, bad, bytes; /* documents: those in the token file */
     uint64_t empty;                                  /* documents without text, left out */
+    /* a document of which the tail is held out counts in both */
     uint64_t train_tokens, heldout_tokens, train_documents, heldout_documents;
     double seconds;
 };

@@ -9,7 +9,7 @@ target_sources(runtime PRIVATE
   data/documents.c data/documents_lines.c
   data/tokenizer.cc data/tokenizer_check.c data/tokenizer_file.c data/tokenizer_train.c
   data/tokens.c data/tokens_open.c data/tokens_write.c
-  data/part_write.c data/part_read.c data/join.c data/prepare.c
+  data/part_write.c data/part_read.c data/split.c data/join.c data/prepare.c
   data/loader.c data/loader_ahead.c)
 target_link_libraries(runtime PRIVATE ${RECUA_sentencepiece_train_LIBRARY} recua::sentencepiece
                                       recua::hdf5 recua::jansson recua::zlib recua::zstd

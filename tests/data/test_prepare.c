@@ -222,7 +222,7 @@ static void bad_input_is_refused_and_leaves_the_output_alone(void)
     free(still);
 }
 
-static void both_splits_have_a_document_where_there_are_two(void)
+static void both_splits_have_text_where_there_are_two_tokens(void)
 {
     const char *in[] = {put_text("h1.txt", "one"), put_text("h2.txt", "two"),
                         put_text("h3.txt", "three")};
@@ -234,7 +234,112 @@ static void both_splits_have_a_document_where_there_are_two(void)
         for (o.input_count = 1; o.input_count <= 3; o.input_count++) {
             CHECK_OK(prepare(&o, 2, &r));
             CHECK(r.train_documents >= 1);
-            CHECK((r.heldout_documents >= 1) == (o.input_count >= 2));
+            CHECK(r.heldout_documents >= 1 && r.heldout_tokens >= 3);
+        }
+    }
+}
+
+/* The text of a split, a NUL where each of its documents ends; malloc'ed. */
+static char *text_of(const char *path, tokens_split split, size_t *bytes)
+{
+    struct tokens *t = NULL;
+    struct tokenizer *k = NULL;
+    char *all = calloc(1, 1 << 20), *text = NULL;
+    *bytes = 0;
+    CHECK_OK(tokens_open(path, &t));
+    CHECK_OK(tokenizer_load(model, &k));
+    CHECK_OK(tokens_verify(t));
+    const struct tokens_info *i = tokens_info(t);
+    const size_t n = (size_t)(split == TOKENS_TRAIN ? i->train : i->heldout);
+    int32_t *tokens = malloc((n + 1) * sizeof *tokens);
+    CHECK_OK(tokens_read(t, split, 0, n, tokens));
+    for (size_t a = 0, e = 0; e < n; e++) {
+        if (tokens[e] != TOKENIZER_EOS) continue;
+        CHECK(tokens[a] == TOKENIZER_BOS);
+        CHECK_OK(tokenizer_decode(k, tokens + a + 1, e - a - 1, &text));
+        *bytes += (size_t)sprintf(all + *bytes, "%s", text) + 1;
+        free(text);
+        a = e + 1;
+    }
+    free(tokens);
+    tokenizer_destroy(&k);
+    tokens_close(&t);
+    return all;
+}
+
+/* One file: its end is held out, cut at a line, and the two halves are the text. */
+static void of_one_document_the_tail_is_held_out(double heldout, double least, double most)
+{
+    char *text = make_text(5, 60000);
+    const char *in = put_text("single.txt", text);
+    struct prepare_options o = {.inputs = &in,
+                                .input_count = 1,
+                                .tokenizer_path = model,
+                                .output = at("single.h5"),
+                                .heldout = heldout};
+    struct prepare_report r;
+    size_t m, n;
+    CHECK_OK(prepare(&o, 1, &r));
+    CHECK(r.documents == 1 && r.train_documents == 1 && r.heldout_documents == 1);
+    const double share = (double)r.heldout_tokens / (double)(r.heldout_tokens + r.train_tokens);
+    CHECK(share >= least && share <= most);
+    char *train = text_of(o.output, TOKENS_TRAIN, &m), *held = text_of(o.output, 1, &n);
+    CHECK(m + n == strlen(text) + 2 && train[m - 2] == '\n');
+    CHECK(strncmp(text, train, m - 1) == 0 && strcmp(text + m - 1, held) == 0);
+    o.output = at("single3.h5");
+    CHECK_OK(prepare(&o, 3, &r));
+    CHECK(same_files(at("single.h5"), o.output));
+    free(train);
+    free(held);
+    free(text);
+}
+
+/* `count` files of the lengths that `length` gives; the report, the same for 1 and 3 workers. */
+static struct prepare_report split_files(size_t count, size_t (*length)(size_t), double heldout)
+{
+    const char *in[64];
+    char name[32];
+    for (size_t i = 0; i < count; i++) {
+        char *text = make_text(900 + i, length(i));
+        snprintf(name, sizeof name, "split%zu.txt", i);
+        in[i] = put_text(name, text);
+        free(text);
+    }
+    struct prepare_options o = {.inputs = in,
+                                .input_count = count,
+                                .tokenizer_path = model,
+                                .output = at("split1.h5"),
+                                .heldout = heldout};
+    struct prepare_report r = {0};
+    CHECK_OK(prepare(&o, 1, &r));
+    o.output = at("split3.h5");
+    CHECK_OK(prepare(&o, 3, &r));
+    CHECK(same_files(at("split1.h5"), o.output));
+    return r;
+}
+
+static size_t small_first(size_t i) { return i == 0 ? 2000 : 100000; }
+static size_t large_first(size_t i) { return i == 0 ? 100000 : 2000; }
+static size_t tiny_first(size_t i) { return i == 0 ? 100 : 100000; }
+static size_t equal(size_t i) { return 3000 + 0 * i; }
+static size_t one_large(size_t i) { return i == 7 ? 100000 : 1000; }
+
+/* No large document is held out whole: a small one is, or a tail. */
+static void the_share_is_kept_with_few_documents(void)
+{
+    size_t (*const lengths[])(size_t) = {small_first, large_first, tiny_first, equal};
+    const bool whole[] = {true, true, true, false};
+    for (size_t k = 0; k < 4; k++) {
+        const struct prepare_report r = split_files(2, lengths[k], 0.01);
+        CHECK(r.train_documents == (whole[k] ? 1 : 2) && r.heldout_documents == 1);
+        CHECK(r.heldout_tokens * 25 <= r.heldout_tokens + r.train_tokens);
+    }
+    for (size_t count = 10; count <= 60; count += 25) {
+        for (int large = 0; large <= 1; large++) {
+            const struct prepare_report r = split_files(count, large ? one_large : equal, 0.02);
+            const uint64_t all = r.train_tokens + r.heldout_tokens;
+            CHECK(r.heldout_documents >= 1 && r.heldout_tokens * 12 <= all);
+            CHECK(r.documents + (count == 10 && !large) == r.train_documents + r.heldout_documents);
         }
     }
 }
@@ -253,6 +358,23 @@ static void two_prepares_of_one_output_do_not_mix(void)
     CHECK_OK(prepare(&o, 1, &r)); /* a stale part is no hindrance */
 }
 
+static void parts_of_a_killed_run_with_more_workers_are_removed(void)
+{
+    const char *in = put_text("fine.txt", "fine");
+    struct prepare_options o = {
+        .inputs = &in, .input_count = 1, .tokenizer_path = model, .output = at("swept.h5")};
+    struct prepare_report r;
+    const char *dead = put_text("swept.h5.part-00005", "x"),
+               *keep[] = {put_text("swept.h5.part-00006", "x"), put_text("swept.h5.part-7", "x"),
+                          put_text("other.h5.part-00005", "x")};
+    int fd = open(keep[0], O_RDWR);
+    CHECK(flock(fd, LOCK_EX) == 0); /* its writer lives */
+    CHECK_OK(prepare(&o, 2, &r));
+    CHECK(!exists(dead));
+    for (int i = 0; i < 3; i++) CHECK(exists(keep[i]) && remove(keep[i]) == 0);
+    close(fd);
+}
+
 int main(void)
 {
     fixture_open();
@@ -262,7 +384,11 @@ int main(void)
     the_tokens_are_those_of_the_text();
     pieces_of_a_large_file_join_without_a_seam();
     bad_input_is_refused_and_leaves_the_output_alone();
-    both_splits_have_a_document_where_there_are_two();
+    both_splits_have_text_where_there_are_two_tokens();
+    of_one_document_the_tail_is_held_out(0.02, 0.02, 0.04);
+    of_one_document_the_tail_is_held_out(1e-6, 0.01, 0.02);
+    the_share_is_kept_with_few_documents();
     two_prepares_of_one_output_do_not_mix();
+    parts_of_a_killed_run_with_more_workers_are_removed();
     return fixture_close();
 }
