@@ -106,7 +106,14 @@ install_right() {
     fi
 }
 
-# install_with_apt RIGHT LOG PACKAGE...: what apt-get says goes to LOG.
+# An earlier installation was cut off: apt-get refuses until dpkg has put things right.
+install_was_cut_off() {
+    command -v dpkg >/dev/null 2>&1 || return 1
+    compgen -G '/var/lib/dpkg/updates/*' >/dev/null || [ -n "$(dpkg --audit 2>/dev/null)" ]
+}
+
+# install_with_apt RIGHT LOG PACKAGE...: what apt-get says goes to LOG. Another apt is waited for;
+# the lists at hand may do where they cannot be fetched.
 install_with_apt() {
     local -a as
     local log=$2
@@ -114,14 +121,18 @@ install_with_apt() {
     shift 2
     [ ${#as[@]} = 0 ] || printf 'using sudo to install packages\n'
     printf 'installing: %s\n' "$*"
-    as+=(env DEBIAN_FRONTEND=noninteractive apt-get -q -y)
-    "${as[@]}" update </dev/null >"$log" 2>&1 &&
-        "${as[@]}" install --no-install-recommends "$@" </dev/null >>"$log" 2>&1
+    as+=(env DEBIAN_FRONTEND=noninteractive)
+    if install_was_cut_off; then
+        "${as[@]}" dpkg --configure -a </dev/null >>"$log" 2>&1 || true
+    fi
+    as+=(apt-get -q -y -o DPkg::Lock::Timeout=300)
+    "${as[@]}" update </dev/null >>"$log" 2>&1 || true
+    "${as[@]}" install --no-install-recommends "$@" </dev/null >>"$log" 2>&1
 }
 
 # install_packages SECTION...
 install_packages() {
-    local lines right log
+    local lines right
     local -a names
     lines=$(install_missing "$@")
     [ -n "$lines" ] || return 0
@@ -129,11 +140,12 @@ install_packages() {
     command -v apt-get >/dev/null 2>&1 || install_refuse 'this system has no apt' "$lines"
     right=$(install_right) || install_refuse 'you may not install packages here' "$lines"
     mapfile -t names < <(printf '%s\n' "$lines" | awk -F ' *[|] *' '{ print $1 }')
-    log=$(mktemp)
-    if ! install_with_apt "$right" "$log" "${names[@]}"; then
-        tail -n 20 "$log" >&2
-        rm -f "$log"
+    install_log=$(mktemp)
+    trap 'rm -f "$install_log"' EXIT
+    if ! install_with_apt "$right" "$install_log" "${names[@]}"; then
+        tail -n 20 "$install_log" >&2
         install_refuse 'apt-get failed' "$(install_missing "$@")"
     fi
-    rm -f "$log"
+    rm -f "$install_log"
+    trap - EXIT
 }

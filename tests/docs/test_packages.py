@@ -129,6 +129,37 @@ class Refusal(unittest.TestCase):
         self.assertIn("using sudo", done.stdout)
         self.assertTrue((self.path / "apt-ran").exists())
 
+    def test_another_apt_is_waited_for_and_old_lists_will_do(self):
+        self.program("apt-get", f'echo "$@" >>{self.path}/apt-ran\n[ "${{@: -1}}" != update ]\n')
+        self.program("id", "echo 0\n")
+        done = install("install_packages run", self.path)
+        self.assertNotIn("apt-get failed", done.stderr)
+        ran = (self.path / "apt-ran").read_text().splitlines()
+        self.assertEqual(len(ran), 2)
+        self.assertTrue(all("DPkg::Lock::Timeout=300" in line for line in ran))
+
+    def test_what_a_killed_dpkg_left_is_put_right_first(self):
+        self.program("apt-get", f'echo "$@" >>{self.path}/apt-ran\n')
+        self.program("dpkg", 'if [ "$1" = --audit ]; then echo half; exit; fi\n'
+                             f'echo "$@" >>{self.path}/apt-ran\n')
+        self.program("id", "echo 0\n")
+        done = install("install_packages run", self.path)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((self.path / "apt-ran").read_text().splitlines()[0], "--configure -a")
+
+    def test_no_log_is_left_behind_however_it_ends(self):
+        self.program("id", "echo 0\n")
+        for text in ("exit 0\n", "exit 100\n", "kill -TERM $PPID\n"):
+            self.program("apt-get", text)
+            folder = self.temporary()
+            install("install_packages run", self.path, TMPDIR=folder)
+            self.assertEqual(os.listdir(folder), [], text)
+
+    def temporary(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return folder.name
+
     def test_an_apt_that_fails_lists_what_is_missing(self):
         self.program("apt-get", 'echo "E: no such mirror" >&2\nexit 100\n')
         self.program("id", "echo 0\n")

@@ -7,9 +7,11 @@ on how many ranks, what is reused, what is refused. The real thing runs in run_d
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 SOURCE = pathlib.Path(sys.argv.pop(1)).resolve()
@@ -17,7 +19,7 @@ SOURCE = pathlib.Path(sys.argv.pop(1)).resolve()
 # recua: notes its arguments; "training" makes the checkpoint directory of the step it reaches.
 RECUA = r"""#!/bin/bash
 echo "recua $*" >>"$LOG"
-command=$1
+command=$1 line=$*
 declare -A set
 while [ $# -gt 0 ]; do
     case $1 in
@@ -27,12 +29,25 @@ while [ $# -gt 0 ]; do
     shift
 done
 case $command in
-tokenizer | data) echo product >"$out" ;;
+tokenizer)
+    size=$(sed -n 's/.*--vocab-size \([0-9]*\).*/\1/p' <<<"$line")
+    if [ "$size" -gt "${MOST:-99999}" ]; then
+        echo "recua: error: vocabulary of $size is too large for this text of 9 bytes: at most" \
+            "$MOST; ask for less or give more text" >&2
+        exit 2
+    fi
+    echo product >"$out" ;;
+data) echo product >"$out" ;;
 pretrain)
     goal=${set[steps]:-100} code=0
     if [ "${set[stop_after]}" != 0 ]; then goal=${set[stop_after]} code=75; fi
     if [ -n "$STOP_AT" ] && [ "$STOP_AT" -lt "$goal" ]; then goal=$STOP_AT code=75; fi
     [ -z "$FAIL_WITH" ] || exit "$FAIL_WITH"
+    if [ -n "$HANG" ]; then
+        trap 'mkdir -p "${set[output]}/checkpoints/step-00000007"; exit 75' USR1
+        echo training >>"$LOG"
+        while :; do sleep 0.05; done
+    fi
     run=${set[output]}
     [ -f "$run/metrics.jsonl" ] || echo '{"step": 0, "val_loss": 8.0}' >"$run/metrics.jsonl"
     echo '{"step": '$goal', "val_loss": 2.5e+00}' >>"$run/metrics.jsonl"
@@ -52,7 +67,7 @@ echo "cmake $*" >>"$LOG"
 [ -z "$CMAKE_FAILS" ] || { echo "a compiler error"; exit 1; }
 case $1 in -S) touch build/build.ninja ;; esac
 """
-RUN_FILE = "model:\n  vocabulary: 512\nsteps: 100\n"
+RUN_FILE = "model:\n  vocabulary: 512\nbatch:\n  global_sequences: 8\nsteps: 100\n"
 
 
 class Quickstart(unittest.TestCase):
@@ -81,7 +96,7 @@ class Quickstart(unittest.TestCase):
         (self.root / "log").write_text("")
         env = os.environ | {"PATH": f"{self.root}/stub:{os.environ['PATH']}", "STOP_AT": "",
                             "LOG": f"{self.root}/log", "FAIL_WITH": "", "CMAKE_FAILS": "",
-                            "RECUA_NO_INSTALL": "1"} | environment
+                            "RECUA_NO_INSTALL": "1", "HANG": "", "MOST": ""} | environment
         done = subprocess.run(["jobs/quickstart", *arguments], cwd=self.root, env=env, text=True,
                               stdin=subprocess.DEVNULL, capture_output=True)
         self.log = (self.root / "log").read_text().splitlines()
@@ -143,6 +158,110 @@ class Quickstart(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn("--output", done.stderr)
 
+    def test_a_text_whose_size_has_changed_is_refused_before_any_work(self):
+        self.assertEqual(self.run_it("--text", "text.txt").returncode, 0)
+        (self.root / "text.txt").write_text("some more text\n")
+        done = self.run_it("--text", "text.txt")
+        self.assertEqual((done.returncode, self.log), (2, []))
+        self.assertIn("text.txt, 10 bytes", done.stderr)
+        self.assertIn("text.txt, 15 bytes", done.stderr)
+
+    def test_fewer_texts_or_the_default_text_are_not_mixed_with_others(self):
+        (self.root / "other.txt").write_text("other text\n")
+        self.assertEqual(self.run_it("--text", "text.txt", "other.txt").returncode, 0)
+        done = self.run_it("--text", "text.txt")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("'no more text'", done.stderr)
+        done = self.run_it("--output", "b", RECUA_QUICKSTART_TEXT_BYTES="50000")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        done = self.run_it("--output", "b", "--text", "text.txt")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("'text of this machine'", done.stderr)
+
+    def test_another_model_in_the_same_directory_is_refused(self):
+        self.assertEqual(self.run_it("--text", "text.txt", "--output", "a").returncode, 0)
+        done = self.run_it("--output", "a", "--model", "small")
+        self.assertEqual((done.returncode, self.log), (2, []))
+        self.assertIn("'model tiny', not for 'model small'", done.stderr)
+        (self.root / "jobs/runs/tiny.yaml").write_text(RUN_FILE.replace("512", "640"))
+        done = self.run_it("--output", "a")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("'vocabulary 512', not for 'vocabulary 640'", done.stderr)
+
+    def test_a_small_text_has_a_smaller_vocabulary_in_every_command(self):
+        for _ in range(2):  # the second time it is known from what stands
+            done = self.run_it("--text", "text.txt", MOST="333", STOP_AT="20")
+            self.assertEqual(done.returncode, 75, done.stderr)
+            asked = [line for line in self.log if line.split()[:2] in (["recua", "plan"],
+                                                                      ["recua", "pretrain"])]
+            self.assertEqual(len(asked), 2)
+            self.assertTrue(all("--set model.vocabulary=333" in line for line in asked), asked)
+        self.assertEqual(self.run_it("--text", "text.txt").returncode, 0)
+
+    def test_a_text_too_small_for_any_vocabulary_is_refused(self):
+        done = self.run_it("--text", "text.txt", MOST="299")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("gives a vocabulary of 299, 300 is the least", done.stderr)
+
+    def test_two_percent_are_held_out(self):
+        self.run_it("--text", "text.txt")
+        self.assertTrue(any("data prepare" in line and "--heldout 0.02" in line
+                            for line in self.log))
+
+    def test_more_ranks_than_samples_are_refused_before_any_work(self):
+        done = self.run_it("--text", "text.txt", "--ranks", "9")
+        self.assertEqual((done.returncode, self.log), (2, []))
+        self.assertIn("at most 8", done.stderr)
+        self.assertEqual(self.run_it("--text", "text.txt", "--ranks", "8").returncode, 0)
+
+    def test_fewer_steps_than_are_done_train_nothing_and_say_so(self):
+        self.assertEqual(self.run_it("--text", "text.txt").returncode, 0)
+        done = self.run_it("--steps", "20")
+        self.assertEqual((done.returncode, self.trainings()), (0, []), done.stderr)
+        self.assertIn("100 steps are done already, more than the 20 asked for", done.stdout)
+
+    def interrupt(self, *signals):
+        """Start it, and send these while it trains; what it leaves with and says."""
+        (self.root / "log").write_text("")
+        env = os.environ | {"PATH": f"{self.root}/stub:{os.environ['PATH']}", "STOP_AT": "",
+                            "LOG": f"{self.root}/log", "FAIL_WITH": "", "CMAKE_FAILS": "",
+                            "RECUA_NO_INSTALL": "1", "HANG": "1"}
+        with subprocess.Popen(["jobs/quickstart", "--text", "text.txt"], cwd=self.root, env=env,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.PIPE, text=True) as run:
+            for _ in range(600):
+                if "training" in (self.root / "log").read_text().splitlines():
+                    break
+                time.sleep(0.05)
+            for one in signals:
+                run.send_signal(one)
+            _, said = run.communicate(timeout=30)
+        return run.returncode, said
+
+    def test_term_and_hangup_let_the_ranks_save_and_the_same_command_goes_on(self):
+        for one in (signal.SIGTERM, signal.SIGHUP):
+            code, said = self.interrupt(one)
+            self.assertEqual(code, 75, said)
+            self.assertIn(f"stopped by {one.name} after a checkpoint; the same command goes on",
+                          said)
+        self.assertTrue((self.root / "runs/quickstart/checkpoints/step-00000007").is_dir())
+
+    def test_an_interrupt_ends_the_ranks_at_once(self):
+        code, said = self.interrupt(signal.SIGINT)
+        self.assertEqual(code, 130, said)
+        self.assertIn("stopped by SIGINT; the same command goes on", said)
+
+    def test_places_that_are_not_there_are_passed_over(self):
+        (self.root / "docs").mkdir()
+        (self.root / "docs/a").write_text("text\n")
+        done = self.run_it(RECUA_QUICKSTART_PLACES=f"/nowhere {self.root}/docs")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((self.root / "runs/quickstart/data/inputs.txt").read_text(),
+                         f"{self.root}/docs/a\n")
+        done = self.run_it("--output", "b", RECUA_QUICKSTART_PLACES="/nowhere")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("no text in /nowhere", done.stderr)
+
     def test_the_default_text_is_sorted_limited_and_text(self):
         self.assertEqual(self.run_it(RECUA_QUICKSTART_TEXT_BYTES="200000").returncode, 0)
         files = (self.root / "runs/quickstart/data/inputs.txt").read_text().splitlines()
@@ -159,7 +278,8 @@ class Quickstart(unittest.TestCase):
         inside.mkdir()
         (inside / "mine.txt").write_text("text\n")
         env = os.environ | {"PATH": f"{self.root}/stub:{os.environ['PATH']}", "STOP_AT": "",
-                            "LOG": f"{self.root}/log", "FAIL_WITH": "", "CMAKE_FAILS": ""}
+                            "LOG": f"{self.root}/log", "FAIL_WITH": "", "CMAKE_FAILS": "",
+                            "HANG": "", "MOST": ""}
         done = subprocess.run(["../jobs/quickstart", "--text", "mine.txt", "--output", "out"],
                               cwd=inside, env=env, capture_output=True, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 0, done.stderr)
