@@ -92,13 +92,11 @@ static rt_status check_split(const struct tokens *file, tokens_split split, uint
     return RT_OK;
 }
 
-/* All tokens that the run may draw. Once a run: in train_check, which has no memory yet and where
- * rank 0 looks for all. */
-static rt_status check_tokens(const struct train *t)
+rt_status train_check_tokens(const struct train *t)
 {
     const struct runfile *r = t->run;
 
-    for (size_t i = 0; t->memory == NULL && i < r->data.source_count; i++) {
+    for (size_t i = 0; i < r->data.source_count; i++) {
         const struct tokens_info *info = tokens_info(t->files[i]);
         RT_TRY(check_split(t->files[i], TOKENS_TRAIN, info->train));
         if (r->evaluate.interval > 0)
@@ -147,8 +145,7 @@ rt_status train_open_data(struct train *t)
     }
     RT_TRY_OUT(check_tokenizer(r, t));
     t->data_digest = digest_of(r, t->files);
-    RT_TRY_OUT(make_loaders(r, t, sources));
-    st = check_tokens(t);
+    st = make_loaders(r, t, sources);
 out:
     free(sources);
     return st;

@@ -102,7 +102,10 @@ rt_status train_check(const struct runfile *r, struct comm *world)
 
     RT_TRY(check_run(&t, &layers));
     t.work = layers.work;
-    if (comm_rank(world) == 0) st = train_open_data(&t);
+    if (comm_rank(world) == 0) {
+        st = train_open_data(&t);
+        if (st == RT_OK) st = train_check_tokens(&t);
+    }
     train_close_data(&t);
     return comm_agree(world, st);
 }

@@ -57,6 +57,8 @@ size_t train_own_elements(const struct rt_tensors *tensors, int size);
 /* jobs/train/batch.c: this rank's samples of the next step, in inputs and targets; *valid counts
  * its targets. The step after is announced to the reader. Not collective. */
 RT_NODISCARD rt_status train_open_data(struct train *t);
+/* Every token that the run may draw lies in the vocabulary: reads the files whole, so once a run. */
+RT_NODISCARD rt_status train_check_tokens(const struct train *t);
 void train_close_data(struct train *t);
 RT_NODISCARD rt_status train_read_batch(struct train *t, uint64_t *valid);
 
