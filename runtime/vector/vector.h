@@ -33,6 +33,11 @@ struct rt_vector {
      * count the left half is the largest power of two below it: (x0+x1)+x2. */
     RT_NODISCARD rt_status (*tree_sum)(struct rt_queue *q, float *y, const float *const *x,
                                        int count, size_t n, bool add);
+    /* The same of vectors of any types: every x[k] is taken as f32, added in f32 in the order of k
+     * or, with tree, by the tree; add: the old y (as f32) first; rounded once to yt. y may be an
+     * x[k] of its own type. count >= 1. */
+    RT_NODISCARD rt_status (*reduce)(struct rt_queue *q, void *y, rt_dtype yt, const void *const *x,
+                                     const rt_dtype *xt, int count, size_t n, bool tree, bool add);
     RT_NODISCARD rt_status (*scale)(struct rt_queue *q, float *y, float a, size_t n);
     /* a += sum of x[i]^2, exact. */
     RT_NODISCARD rt_status (*squares)(struct rt_queue *q, struct rt_exact *a, const float *x,

@@ -1,16 +1,16 @@
 /* runtime/vector/vector_cpu.c - vectors and threads
  *
- * Each row function stands once, as a plain loop that the compiler vectorises; it is compiled for
- * three instruction sets and the widest that the CPU has is taken at run time. None of them
- * contracts or reorders, so all give the bits of ref (of a sum with several NaN: a NaN).
- * Sums go block by block through a buffer that stays in the first-level cache: every x is read
- * once and y written once, and y may be one of the x.
+ * Loops over rows are in rows_cpu.c, sums of vectors of any types in reduce_cpu.c. All give the
+ * bits of ref (of a sum with several NaN: a NaN). Sums go block by block through a buffer that
+ * stays in the first-level cache: every x is read once and y written once, and y may be one of the
+ * x.
  */
 #include "runtime/vector/vector.h"
 
 #include <string.h>
 
 #include "runtime/parallel.h"
+#include "runtime/vector/rows_cpu.h"
 
 enum {
     BLOCK = 256,            /* elements of one buffer of a sum */
@@ -20,100 +20,9 @@ enum {
     PARALLEL_FROM = 1 << 16 /* elements from which threads pay */
 };
 
-#define ROW static inline __attribute__((always_inline))
-
-ROW void to_bf16_body(rt_bf16 *restrict y, const float *restrict x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint32_t u;
-        memcpy(&u, &x[i], sizeof u);
-        uint32_t rounded = (u + 0x7fffu + (u >> 16 & 1u)) >> 16;
-        uint32_t quiet = u >> 16 | 0x40u;
-        y[i] = (rt_bf16)((u & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
-    }
-}
-
-ROW void to_f32_body(float *restrict y, const rt_bf16 *restrict x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint32_t u = (uint32_t)x[i] << 16;
-        memcpy(&y[i], &u, sizeof u);
-    }
-}
-
-ROW void add_body(float *restrict y, const float *restrict x, size_t n)
-{
-    for (size_t i = 0; i < n; i++) y[i] = y[i] + x[i];
-}
-
-ROW void scale_body(float *y, float a, size_t n)
-{
-    for (size_t i = 0; i < n; i++) y[i] = y[i] * a;
-}
-
-/* Not 0: some exponent field is all ones. */
-ROW uint32_t not_finite_body(const float *x, size_t n)
-{
-    uint32_t bad = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        uint32_t u;
-        memcpy(&u, &x[i], sizeof u);
-        bad |= (u & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
-    }
-    return bad;
-}
-
-struct rows {
-    void (*to_bf16)(rt_bf16 *restrict y, const float *restrict x, size_t n);
-    void (*to_f32)(float *restrict y, const rt_bf16 *restrict x, size_t n);
-    void (*add)(float *restrict y, const float *restrict x, size_t n);
-    void (*scale)(float *y, float a, size_t n);
-    uint32_t (*not_finite)(const float *x, size_t n);
-};
-
-/* The bodies once more, compiled for one instruction set. */
-#define ROWS(set, attributes)                                                                      \
-    attributes static void to_bf16_##set(rt_bf16 *restrict y, const float *restrict x, size_t n)   \
-    {                                                                                              \
-        to_bf16_body(y, x, n);                                                                     \
-    }                                                                                              \
-    attributes static void to_f32_##set(float *restrict y, const rt_bf16 *restrict x, size_t n)    \
-    {                                                                                              \
-        to_f32_body(y, x, n);                                                                      \
-    }                                                                                              \
-    attributes static void add_##set(float *restrict y, const float *restrict x, size_t n)         \
-    {                                                                                              \
-        add_body(y, x, n);                                                                         \
-    }                                                                                              \
-    attributes static void scale_##set(float *y, float a, size_t n) { scale_body(y, a, n); }       \
-    attributes static uint32_t not_finite_##set(const float *x, size_t n)                          \
-    {                                                                                              \
-        return not_finite_body(x, n);                                                              \
-    }                                                                                              \
-    static const struct rows rows_##set = {to_bf16_##set, to_f32_##set, add_##set, scale_##set,    \
-                                           not_finite_##set};
-
-ROWS(base, )
-#if defined(__x86_64__)
-ROWS(avx2, __attribute__((target("avx2"))))
-ROWS(avx512, __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq"))))
-#endif
-
-static const struct rows *widest_rows(void)
-{
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-        return &rows_avx512;
-    if (__builtin_cpu_supports("avx2")) return &rows_avx2;
-#endif
-    return &rows_base;
-}
-
 static inline size_t at_most(size_t n, size_t most) { return n < most ? n : most; }
 
-static void cast_part(const struct rows *r, char *y, rt_dtype yt, const char *x, rt_dtype xt,
+static void cast_part(const struct rt_rows *r, char *y, rt_dtype yt, const char *x, rt_dtype xt,
                       size_t n)
 {
     if (xt == yt)
@@ -127,7 +36,7 @@ static void cast_part(const struct rows *r, char *y, rt_dtype yt, const char *x,
 static rt_status cast_cpu(struct rt_queue *q, void *y, rt_dtype yt, const void *x, rt_dtype xt,
                           size_t n)
 {
-    const struct rows *r = widest_rows();
+    const struct rt_rows *r = rt_rows_widest();
     const size_t yb = rt_dtype_bytes(yt), xb = rt_dtype_bytes(xt);
 
     (void)q;
@@ -138,7 +47,7 @@ static rt_status cast_cpu(struct rt_queue *q, void *y, rt_dtype yt, const void *
 }
 
 /* y = s, or y + s */
-static void put(const struct rows *r, float *y, const float *s, size_t n, bool add)
+static void put(const struct rt_rows *r, float *y, const float *s, size_t n, bool add)
 {
     if (add)
         r->add(y, s, n);
@@ -146,8 +55,8 @@ static void put(const struct rows *r, float *y, const float *s, size_t n, bool a
         memcpy(y, s, n * sizeof *y);
 }
 
-static void sum_block(const struct rows *r, float *y, const float *const *x, int count, size_t at,
-                      size_t n, bool add)
+static void sum_block(const struct rt_rows *r, float *y, const float *const *x, int count,
+                      size_t at, size_t n, bool add)
 {
     float s[BLOCK];
 
@@ -159,7 +68,7 @@ static void sum_block(const struct rows *r, float *y, const float *const *x, int
 static rt_status sum_cpu(struct rt_queue *q, float *y, const float *const *x, int count, size_t n,
                          bool add)
 {
-    const struct rows *r = widest_rows();
+    const struct rt_rows *r = rt_rows_widest();
 
     (void)q;
     if (count < 1) return RT_FAIL(RT_EINVAL, "a sum of %d vectors", count);
@@ -170,8 +79,8 @@ static rt_status sum_cpu(struct rt_queue *q, float *y, const float *const *x, in
 
 /* A binary counter: after k vectors there is one partial sum for each one-bit of k, so two
  * partials are added as soon as they cover the same number of vectors. */
-static void tree_block(const struct rows *r, float *y, const float *const *x, int count, size_t at,
-                       size_t n, bool add)
+static void tree_block(const struct rt_rows *r, float *y, const float *const *x, int count,
+                       size_t at, size_t n, bool add)
 {
     float s[LEVELS][BLOCK];
     int depth = 0;
@@ -192,7 +101,7 @@ static void tree_block(const struct rows *r, float *y, const float *const *x, in
 static rt_status tree_sum_cpu(struct rt_queue *q, float *y, const float *const *x, int count,
                               size_t n, bool add)
 {
-    const struct rows *r = widest_rows();
+    const struct rt_rows *r = rt_rows_widest();
 
     (void)q;
     if (count < 1 || count >= 1 << (LEVELS - 1))
@@ -205,7 +114,7 @@ static rt_status tree_sum_cpu(struct rt_queue *q, float *y, const float *const *
 
 static rt_status scale_cpu(struct rt_queue *q, float *y, float a, size_t n)
 {
-    const struct rows *r = widest_rows();
+    const struct rt_rows *r = rt_rows_widest();
 
     (void)q;
     RT_OMP(parallel for schedule(static) if (n >= PARALLEL_FROM))
@@ -231,7 +140,7 @@ static rt_status squares_cpu(struct rt_queue *q, struct rt_exact *a, const float
 
 static rt_status finite_cpu(struct rt_queue *q, bool *finite, const float *x, size_t n)
 {
-    const struct rows *r = widest_rows();
+    const struct rt_rows *r = rt_rows_widest();
     uint32_t bad = 0;
 
     (void)q;
@@ -246,6 +155,7 @@ const struct rt_vector rt_vector_cpu = {
     .cast = cast_cpu,
     .sum = sum_cpu,
     .tree_sum = tree_sum_cpu,
+    .reduce = rt_reduce_cpu,
     .scale = scale_cpu,
     .squares = squares_cpu,
     .finite = finite_cpu,

@@ -60,6 +60,41 @@ static rt_status tree_sum_ref(struct rt_queue *q, float *y, const float *const *
     return RT_OK;
 }
 
+static float value_at(const void *x, rt_dtype t, size_t i)
+{
+    return t == RT_BF16 ? rt_bf16_to_f32(((const rt_bf16 *)x)[i]) : ((const float *)x)[i];
+}
+
+static float typed_tree(const void *const *x, const rt_dtype *t, int count, size_t i)
+{
+    int left = 1;
+
+    if (count == 1) return value_at(x[0], t[0], i);
+    while (left < count - left) left *= 2;
+    float a = typed_tree(x, t, left, i);
+    return a + typed_tree(x + left, t + left, count - left, i);
+}
+
+static rt_status reduce_ref(struct rt_queue *q, void *y, rt_dtype yt, const void *const *x,
+                            const rt_dtype *xt, int count, size_t n, bool tree_order, bool add)
+{
+    (void)q;
+    if (count < 1) return RT_FAIL(RT_EINVAL, "a sum of %d vectors", count);
+    for (size_t i = 0; i < n; i++) {
+        float s = value_at(x[0], xt[0], i);
+        if (tree_order)
+            s = typed_tree(x, xt, count, i);
+        else
+            for (int k = 1; k < count; k++) s += value_at(x[k], xt[k], i);
+        if (add) s = value_at(y, yt, i) + s;
+        if (yt == RT_BF16)
+            ((rt_bf16 *)y)[i] = rt_bf16_from_f32(s);
+        else
+            ((float *)y)[i] = s;
+    }
+    return RT_OK;
+}
+
 static rt_status scale_ref(struct rt_queue *q, float *y, float a, size_t n)
 {
     (void)q;
@@ -88,6 +123,7 @@ const struct rt_vector rt_vector_ref = {
     .cast = cast_ref,
     .sum = sum_ref,
     .tree_sum = tree_sum_ref,
+    .reduce = reduce_ref,
     .scale = scale_ref,
     .squares = squares_ref,
     .finite = finite_ref,

@@ -175,6 +175,58 @@ static void tall_trees_equal_ref(const struct rt_vector *v)
     }
 }
 
+/* Every mixture of types of up to VECTORS vectors, into either type, in order and by tree. */
+static void reductions_equal_ref(const struct rt_vector *v)
+{
+    static rt_bf16 half[VECTORS][MOST];
+    const void *x[VECTORS];
+    rt_dtype type[VECTORS];
+
+    for (int k = 0; k < VECTORS; k++)
+        CHECK_OK(rt_vector_ref.cast(NULL, half[k], RT_BF16, room.x[k], RT_F32, MOST));
+    for (size_t s = 0; s < SIZES; s++)
+        for (int way = 0; way < 8; way++)
+            for (int count = 1; count <= VECTORS; count++) {
+                const rt_dtype to = way & 1 ? RT_BF16 : RT_F32;
+                const bool tree = way & 2, add = way & 4;
+                for (int k = 0; k < count; k++) {
+                    type[k] = (k * 5 + count + way) % 3 == 0 ? RT_F32 : RT_BF16;
+                    x[k] = type[k] == RT_F32 ? (const void *)(room.x[k] + 3)
+                                             : (const void *)(half[k] + 1);
+                }
+                memcpy(room.want, half[0], MOST * sizeof(rt_bf16));
+                memcpy(room.got, half[0], MOST * sizeof(rt_bf16));
+                CHECK_OK(
+                    rt_vector_ref.reduce(NULL, room.want, to, x, type, count, sizes[s], tree, add));
+                CHECK_OK(v->reduce(NULL, room.got, to, x, type, count, sizes[s], tree, add));
+                if (to == RT_BF16)
+                    CHECK(memcmp(room.want, room.got, sizes[s] * sizeof(rt_bf16)) == 0);
+                else
+                    CHECK(same(room.want, room.got, sizes[s]));
+            }
+}
+
+/* fp32 alone is sum and tree_sum, so ref's typed loops are held to its plain ones. */
+static void ref_reduces_as_it_sums(const struct rt_vector *v)
+{
+    const void *x[VECTORS];
+    const float *plain[VECTORS];
+    rt_dtype type[VECTORS];
+
+    for (int k = 0; k < VECTORS; k++) {
+        x[k] = plain[k] = room.x[k];
+        type[k] = RT_F32;
+    }
+    for (int count = 1; count <= VECTORS; count++) {
+        CHECK_OK(rt_vector_ref.sum(NULL, room.want, plain, count, 999, false));
+        CHECK_OK(v->reduce(NULL, room.got, RT_F32, x, type, count, 999, false, false));
+        CHECK(same(room.want, room.got, 999));
+        CHECK_OK(rt_vector_ref.tree_sum(NULL, room.want, plain, count, 999, false));
+        CHECK_OK(v->reduce(NULL, room.got, RT_F32, x, type, count, 999, true, false));
+        CHECK(same(room.want, room.got, 999));
+    }
+}
+
 static void scaling_equals_ref(const struct rt_vector *v)
 {
     static const float factors[] = {0.0f, -1.0f, 1.0f / 3, 0x1p-120f, 3e38f};
@@ -269,6 +321,8 @@ static void check_table(const struct rt_vector *v)
         sums_equal_ref(v);
         sums_may_write_over_an_input(v);
         tall_trees_equal_ref(v);
+        ref_reduces_as_it_sums(v);
+        if (special == 0) reductions_equal_ref(v); /* of several NaN any may come out */
         scaling_equals_ref(v);
         squares_equal_ref(v);
         squares_over_threads_equal_ref(v);
