@@ -29,6 +29,7 @@ ONLY_IN = {
     r"cu(da|blas|dnn|rand).*|nv\w+\.h": ["runtime/device_cuda.", ".cu"],
     r"(oneapi/)?(dnnl/)?dnnl.*": ["model/"],
     r"sentencepiece.*":        ["runtime/data/tokenizer.cc"],
+    r"(simgrid|smpi)/.*":      ["bench/simulate/"],
     r"(cyaml/.*|c?yaml\.h)":   ["jobs/"],
 }
 LINKED_ONLY_IN = {             # library: CMake files that may name it, by their path's beginning
@@ -36,7 +37,7 @@ LINKED_ONLY_IN = {             # library: CMake files that may name it, by their
     "recua::dnnl": "model/", "recua::sentencepiece": "runtime/data/",
     "recua::cyaml": "jobs/", "recua::yaml": "jobs/",
 }
-CXX_ONLY_IN = ["runtime/data/tokenizer.cc"]
+CXX_ONLY_IN = ["runtime/data/tokenizer.cc", "bench/simulate/platform.cpp"]
 SUFFIXES = {".c", ".h", ".cc", ".cpp", ".cxx", ".hpp", ".hh", ".cu", ".cuh", ".inc"}
 CXX_SUFFIXES = {".cc", ".cpp", ".cxx", ".hpp", ".hh"}
 

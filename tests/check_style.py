@@ -12,7 +12,7 @@ FILE_LINES, FUNCTION_LINES, SHIM_LINES = 500, 60, 150
 SHIM = "runtime/data/tokenizer.cc"
 TOP = {"runtime", "comm", "shard", "model", "optim", "checkpoint", "bench", "jobs", "tests", "docs",
        "CMakeLists.txt", "CMakePresets.json", "README.md", "LICENSE"}  # and dot files
-C_SUFFIXES = {".c", ".h", ".cc", ".cu"}
+C_SUFFIXES = {".c", ".h", ".cc", ".cpp", ".cu"}
 # Functions stand in these braces as they do outside of them; bare() leaves "" of extern "C".
 SCOPE = re.compile(r'(\bextern\s*""|\bnamespace(\s+[\w:]+)?)\s*$')
 CODE_SUFFIXES = C_SUFFIXES | {".py", ".sh", ".cmake", ".yaml"}
