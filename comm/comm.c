@@ -1,13 +1,16 @@
-/* comm/comm.c - groups of ranks, agreement, scalars and small data, on MPI's blocking calls */
+/* comm/comm.c - groups of ranks: starting and ending, splitting, agreement
+ *
+ * Every MPI call is made on the thread that owns MPI: comm_run_on hands a function over. What waits
+ * for other ranks is a non-blocking call and a wait in which everything under way moves on.
+ */
 #include "comm/group.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "comm/engine.h"
+#include "comm/fabric_pml.h"
+#include "comm/pause.h"
 #include "runtime/log.h"
-
-enum { TAG_GATHER = 1 };
 
 rt_status comm_mpi(int code, const char *call)
 {
@@ -19,19 +22,44 @@ rt_status comm_mpi(int code, const char *call)
     return RT_FAIL(RT_ECOMM, "%s: %s", call, text);
 }
 
-const char *comm_library(void)
+rt_status comm_run_on(const struct comm *c, rt_status (*f)(void *), void *arg)
 {
-    static char text[MPI_MAX_LIBRARY_VERSION_STRING]; /* the same for the whole process */
-    int length = 0;
-
-    if (text[0] == '\0') {
-        MPI_Get_library_version(text, &length);
-        text[strcspn(text, ",\n")] = '\0'; /* what follows is who built the package */
-    }
-    return text;
+    return comm_engine_call(c->engine, f, arg);
 }
 
-/* Takes mpi over: into *out, or freed. */
+rt_status comm_run_operation(const struct comm *c, const char *op, uint64_t bytes,
+                             rt_status (*f)(void *), void *arg)
+{
+    struct comm_records *records = comm_engine_records(c->engine);
+    const uint64_t record = comm_engine_enter(c->engine, op, -1, bytes);
+
+    comm_records_wait(records, record, true);
+    const rt_status st = comm_run_on(c, f, arg);
+    comm_records_wait(records, record, false);
+    comm_records_leave(records, record);
+    return st;
+}
+
+rt_status comm_wait_request(const struct comm *c, MPI_Request *request, const char *call)
+{
+    struct comm_pause pause = {0};
+    int done = 0;
+
+    if (comm_engine_blocking(c->engine))
+        return comm_mpi(MPI_Wait(request, MPI_STATUS_IGNORE), call);
+    for (;;) {
+        RT_TRY(comm_mpi(MPI_Test(request, &done, MPI_STATUS_IGNORE), call));
+        if (done) return RT_OK;
+        if (comm_engine_progress(c->engine))
+            pause = (struct comm_pause){0};
+        else
+            comm_pause(&pause);
+    }
+}
+
+const char *comm_library(const struct comm *c) { return comm_engine_library(c->engine); }
+
+/* Takes mpi over: into *c, or freed. */
 static rt_status wrap(MPI_Comm mpi, struct comm *c)
 {
     c->mpi = mpi;
@@ -40,69 +68,85 @@ static rt_status wrap(MPI_Comm mpi, struct comm *c)
     return comm_mpi(MPI_Comm_size(mpi, &c->size), "MPI_Comm_size");
 }
 
+struct split {
+    const struct comm *parent;
+    int color, key;
+    struct comm *c; /* filled where this rank is in a group */
+    bool member;
+};
+
+static rt_status split(void *arg)
+{
+    struct split *s = arg;
+    MPI_Comm mpi = MPI_COMM_NULL;
+
+    RT_TRY(comm_mpi(
+        MPI_Comm_split(s->parent->mpi, s->color < 0 ? MPI_UNDEFINED : s->color, s->key, &mpi),
+        "MPI_Comm_split"));
+    s->member = mpi != MPI_COMM_NULL;
+    return s->member ? wrap(mpi, s->c) : RT_OK;
+}
+
 rt_status comm_split(const struct comm *parent, int color, int key, struct comm **out)
 {
     struct comm *c = calloc(1, sizeof *c);
-    MPI_Comm mpi = MPI_COMM_NULL;
+    struct split s = {.parent = parent, .color = color, .key = key, .c = c};
     rt_status st = c == NULL ? RT_FAIL(RT_ENOMEM, "a group of ranks") : RT_OK;
 
     *out = NULL;
-    if (c != NULL) c->mpi = MPI_COMM_NULL; /* which need not be all zero bits */
+    if (c != NULL) *c = (struct comm){.mpi = MPI_COMM_NULL, .engine = parent->engine};
     RT_TRY_OUT(comm_agree(parent, st));
-    RT_TRY_OUT(comm_mpi(MPI_Comm_split(parent->mpi, color < 0 ? MPI_UNDEFINED : color, key, &mpi),
-                        "MPI_Comm_split"));
-    if (mpi == MPI_COMM_NULL) goto out;
-    RT_TRY_OUT(wrap(mpi, c));
+    RT_TRY_OUT(comm_run_on(parent, split, &s));
+    if (!s.member) goto out;
     *out = c;
     c = NULL; /* the caller's now */
 out:
     comm_destroy(&c);
     return st;
+}
+
+static rt_status free_group(void *arg)
+{
+    struct comm *c = arg;
+    return comm_mpi(MPI_Comm_free(&c->mpi), "MPI_Comm_free");
 }
 
 void comm_destroy(struct comm **c)
 {
     if (*c == NULL) return;
-    if ((*c)->mpi != MPI_COMM_NULL) MPI_Comm_free(&(*c)->mpi);
+    if ((*c)->mpi != MPI_COMM_NULL) (void)!comm_run_on(*c, free_group, *c);
+    free((*c)->leaf);
     free(*c);
     *c = NULL;
 }
 
-/* The same ranks in an order in which those that share memory are neighbours: by the first rank
- * of the node, then by rank. *world is replaced where the order changes. */
-static rt_status order_by_node(struct comm **world)
+static rt_status wrap_world(void *arg)
 {
-    struct comm *w = *world, *ordered = NULL;
-    int *first = calloc((size_t)w->size, sizeof *first);
-    bool neighbours = true;
-    rt_status st = first == NULL ? RT_FAIL(RT_ENOMEM, "a table of %d ranks", w->size) : RT_OK;
+    struct comm *c = arg;
+    MPI_Comm mpi = MPI_COMM_NULL;
 
-    RT_TRY_OUT(comm_agree(w, st));
-    RT_TRY_OUT(comm_shared_with(w, first));
-    for (int r = 1; r < w->size; r++) neighbours &= first[r] >= first[r - 1];
-    if (neighbours) goto out;
-    /* The key is the node: MPI keeps the old order among equal keys. */
-    RT_TRY_OUT(comm_split(w, 0, first[w->rank], &ordered));
-    comm_destroy(world);
-    *world = ordered;
-out:
-    free(first);
-    return st;
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    RT_TRY(comm_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &mpi), "MPI_Comm_dup"));
+    return wrap(mpi, c);
 }
 
-static rt_status make_world(struct comm **out)
+static rt_status check_pml(void *arg)
+{
+    (void)arg;
+    comm_pml_check();
+    return RT_OK;
+}
+
+static rt_status make_world(struct comm_engine *e, struct comm **out)
 {
     struct comm *c = calloc(1, sizeof *c);
-    MPI_Comm mpi = MPI_COMM_NULL;
     rt_status st = RT_OK;
 
+    *out = NULL;
     if (c == NULL) return RT_FAIL(RT_ENOMEM, "the group of all ranks");
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-    c->mpi = MPI_COMM_NULL;
-    RT_TRY_OUT(comm_mpi(MPI_Comm_dup(MPI_COMM_WORLD, &mpi), "MPI_Comm_dup"));
-    RT_TRY_OUT(wrap(mpi, c));
-    RT_TRY_OUT(comm_launch_check(c->size));
-    RT_TRY_OUT(order_by_node(&c));
+    *c = (struct comm){.mpi = MPI_COMM_NULL, .engine = e};
+    RT_TRY_OUT(comm_run_on(c, wrap_world, c));
+    RT_TRY_OUT(comm_launch_check(c));
     *out = c;
     c = NULL; /* the caller's now */
 out:
@@ -110,175 +154,98 @@ out:
     return st;
 }
 
+static void end_lost_job(void *engine) { comm_engine_abort(engine, COMM_WATCH_EXIT); }
+
+/* The watchdog over all ranks. Collective. */
+static rt_status watch(struct comm *w, const struct comm_watch_settings *settings)
+{
+    struct comm_beat_address mine, *all = calloc((size_t)w->size, sizeof *all);
+    struct comm_records *records = NULL;
+    struct comm_watch *watch = NULL;
+    struct comm_nodes *nodes = NULL;
+    rt_status st = all == NULL ? RT_FAIL(RT_ENOMEM, "%d addresses", w->size) : RT_OK;
+
+    RT_TRY_OUT(comm_agree(w, st));
+    RT_TRY_OUT(comm_nodes_create(w, 0, &nodes));
+    st = comm_records_create(&records);
+    if (st == RT_OK)
+        st = comm_watch_open(settings, w->size, nodes->node, nodes->nodes, &watch, &mine);
+    RT_TRY_OUT(comm_agree(w, st));
+    RT_TRY_OUT(comm_allgather(w, &mine, all, sizeof mine));
+    const struct comm_watch_job job = {.rank = w->rank,
+                                       .size = w->size,
+                                       .addresses = all,
+                                       .records = records,
+                                       .on_verdict = end_lost_job,
+                                       .context = w->engine};
+    st = comm_watch_start(&watch, &job);
+    RT_TRY_OUT(comm_agree(w, st));
+    comm_engine_watch(w->engine, records, watch);
+    records = NULL; /* the engine's now, as the watchdog */
+    watch = NULL;
+out:
+    comm_watch_finish(&watch);
+    comm_records_destroy(&records);
+    comm_nodes_destroy(&nodes);
+    free(all);
+    return st;
+}
+
 rt_status comm_init(int *argc, char ***argv, struct comm **world)
 {
-    int level = MPI_THREAD_SINGLE;
-    rt_status st = RT_OK;
+    struct comm_start_options o = {0};
+    struct comm_watch_settings settings;
+    struct comm_watch_init *init = NULL;
 
     *world = NULL;
-    comm_launch_defaults();
-    RT_TRY(comm_mpi(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &level), "MPI_Init_thread"));
-    if (level < MPI_THREAD_FUNNELED) {
-        st = RT_FAIL(RT_ECOMM, "%s gives no MPI_THREAD_FUNNELED, which threads beside MPI need",
-                     comm_library());
-        goto out;
-    }
-    RT_TRY_OUT(make_world(world));
-    rt_log_init((*world)->rank, (*world)->size);
-out:
-    if (st != RT_OK) MPI_Finalize();
+    RT_TRY(comm_watch_settings_read(&settings));
+    RT_TRY(comm_launch_defaults());
+    RT_TRY(comm_launch_progress(&o.thread));
+    RT_TRY(comm_watch_init_begin(&settings, &init));
+    rt_status st = comm_start(&o, argc, argv, world);
+    comm_watch_init_end(&init);
+    if (st != RT_OK) return st;
+    st = comm_order_by_place(world);
+    if (st == RT_OK && (*world)->size > 1) st = comm_run_on(*world, check_pml, NULL);
+    if (st == RT_OK) rt_log_init((*world)->rank, (*world)->size);
+    if (st == RT_OK) st = watch(*world, &settings);
+    if (st != RT_OK) comm_finish(world);
+    return st;
+}
+
+rt_status comm_start(const struct comm_start_options *o, int *argc, char ***argv,
+                     struct comm **world)
+{
+    const struct comm_engine_options options = {.thread = o->thread, .blocking = o->blocking};
+    struct comm_engine *e = NULL;
+
+    *world = NULL;
+    RT_TRY(comm_engine_start(&options, argc, argv, &e));
+    const rt_status st = make_world(e, world);
+    if (st != RT_OK) comm_engine_finish(&e);
     return st;
 }
 
 void comm_finish(struct comm **world)
 {
     if (*world == NULL) return;
+    struct comm_engine *e = (*world)->engine;
     comm_destroy(world);
-    MPI_Finalize();
+    comm_engine_finish(&e);
 }
 
-void comm_abort(struct comm *world, int exit_code)
-{
-    MPI_Abort(world->mpi, exit_code);
-    _Exit(exit_code); /* MPI_Abort of some libraries returns */
-}
+void comm_abort(struct comm *world, int exit_code) { comm_engine_abort(world->engine, exit_code); }
 
 int comm_rank(const struct comm *c) { return c->rank; }
 int comm_size(const struct comm *c) { return c->size; }
+bool comm_threaded(const struct comm *c) { return comm_engine_threaded(c->engine); }
+void comm_poll(const struct comm *c) { comm_engine_poll(c->engine); }
 
-rt_status comm_agree(const struct comm *c, rt_status mine)
+void comm_step(const struct comm *c, uint64_t step) { comm_engine_step(c->engine, step); }
+
+void comm_phase_begin(const struct comm *c, const char *name, double limit_s)
 {
-    int worst = (int)mine;
-
-    RT_TRY(comm_mpi(MPI_Allreduce(MPI_IN_PLACE, &worst, 1, MPI_INT, MPI_MIN, c->mpi),
-                    "MPI_Allreduce"));
-    return (rt_status)worst;
+    comm_watch_phase_begin(comm_engine_watched(c->engine), name, limit_s);
 }
 
-rt_status comm_barrier(const struct comm *c)
-{
-    return comm_mpi(MPI_Barrier(c->mpi), "MPI_Barrier");
-}
-
-static int cut(size_t bytes) { return (int)(bytes < COMM_CUT_BYTES ? bytes : COMM_CUT_BYTES); }
-
-rt_status comm_bcast(const struct comm *c, int root, void *data, size_t bytes)
-{
-    char *at = data;
-
-    for (size_t done = 0; done < bytes; done += COMM_CUT_BYTES)
-        RT_TRY(
-            comm_mpi(MPI_Bcast(at + done, cut(bytes - done), MPI_BYTE, root, c->mpi), "MPI_Bcast"));
-    return RT_OK;
-}
-
-rt_status comm_allgather(const struct comm *c, const void *in, void *out, size_t bytes)
-{
-    char *to = out;
-
-    if (bytes == 0) return RT_OK;
-    if (bytes <= COMM_CUT_BYTES / (size_t)c->size)
-        return comm_mpi(MPI_Allgather(in, (int)bytes, MPI_BYTE, out, (int)bytes, MPI_BYTE, c->mpi),
-                        "MPI_Allgather");
-    /* Libraries add the bytes of all ranks up in an int: large pieces go one rank at a time. */
-    memcpy(to + (size_t)c->rank * bytes, in, bytes);
-    for (int r = 0; r < c->size; r++) RT_TRY(comm_bcast(c, r, to + (size_t)r * bytes, bytes));
-    return RT_OK;
-}
-
-static rt_status send_bytes(const struct comm *c, int to, const char *data, size_t bytes)
-{
-    for (size_t done = 0; done < bytes; done += COMM_CUT_BYTES)
-        RT_TRY(comm_mpi(MPI_Send(data + done, cut(bytes - done), MPI_BYTE, to, TAG_GATHER, c->mpi),
-                        "MPI_Send"));
-    return RT_OK;
-}
-
-static rt_status receive_bytes(const struct comm *c, int from, char *data, size_t bytes)
-{
-    for (size_t done = 0; done < bytes; done += COMM_CUT_BYTES)
-        RT_TRY(comm_mpi(MPI_Recv(data + done, cut(bytes - done), MPI_BYTE, from, TAG_GATHER, c->mpi,
-                                 MPI_STATUS_IGNORE),
-                        "MPI_Recv"));
-    return RT_OK;
-}
-
-static rt_status receive_all(const struct comm *c, const void *mine, const uint64_t *sizes,
-                             char *to)
-{
-    for (int r = 0; r < c->size; r++) {
-        if (r != c->rank)
-            RT_TRY(receive_bytes(c, r, to, (size_t)sizes[r]));
-        else if (sizes[r] > 0)
-            memcpy(to, mine, (size_t)sizes[r]);
-        to += sizes[r];
-    }
-    return RT_OK;
-}
-
-rt_status comm_gather_bytes(const struct comm *c, int root, const void *in, size_t bytes,
-                            void **out, size_t *total)
-{
-    uint64_t *sizes = calloc((size_t)c->size, sizeof *sizes), mine = bytes;
-    size_t sum = 0;
-    char *all = NULL;
-    rt_status st = sizes == NULL ? RT_FAIL(RT_ENOMEM, "a table of %d ranks", c->size) : RT_OK;
-
-    *out = NULL;
-    *total = 0;
-    RT_TRY_OUT(comm_agree(c, st));
-    RT_TRY_OUT(comm_allgather(c, &mine, sizes, sizeof mine));
-    for (int r = 0; r < c->size; r++) sum += (size_t)sizes[r];
-    if (c->rank == root) {
-        all = malloc(sum + 1);
-        if (all == NULL) st = RT_FAIL(RT_ENOMEM, "%zu bytes gathered from %d ranks", sum, c->size);
-    }
-    RT_TRY_OUT(comm_agree(c, st));
-    if (c->rank != root) {
-        st = send_bytes(c, root, in, bytes);
-        goto out;
-    }
-    RT_TRY_OUT(receive_all(c, in, sizes, all));
-    *out = all;
-    *total = sum;
-    all = NULL; /* the caller's now */
-out:
-    free(all);
-    free(sizes);
-    return st;
-}
-
-static rt_status allreduce(const struct comm *c, void *values, size_t n, size_t bytes,
-                           MPI_Datatype type, MPI_Op op)
-{
-    const size_t most = COMM_CUT_BYTES / bytes;
-    char *at = values;
-
-    for (size_t done = 0; done < n; done += most) {
-        size_t count = n - done < most ? n - done : most;
-        RT_TRY(
-            comm_mpi(MPI_Allreduce(MPI_IN_PLACE, at + done * bytes, (int)count, type, op, c->mpi),
-                     "MPI_Allreduce"));
-    }
-    return RT_OK;
-}
-
-rt_status comm_max_f64(const struct comm *c, double *values, size_t n)
-{
-    return allreduce(c, values, n, sizeof *values, MPI_DOUBLE, MPI_MAX);
-}
-
-rt_status comm_sum_u64(const struct comm *c, uint64_t *values, size_t n)
-{
-    return allreduce(c, values, n, sizeof *values, MPI_UINT64_T, MPI_SUM);
-}
-
-rt_status comm_sum_exact(const struct comm *c, struct rt_exact *values, size_t n)
-{
-    _Static_assert(sizeof *values == RT_EXACT_WORDS * sizeof(int64_t), "only words in rt_exact");
-
-    for (size_t i = 0; i < n; i++) rt_exact_normalize(&values[i]);
-    RT_TRY(allreduce(c, values, n * RT_EXACT_WORDS, sizeof(int64_t), MPI_INT64_T, MPI_SUM));
-    for (size_t i = 0; i < n; i++) rt_exact_normalize(&values[i]);
-    return RT_OK;
-}
+void comm_phase_end(const struct comm *c) { comm_watch_phase_end(comm_engine_watched(c->engine)); }

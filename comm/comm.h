@@ -2,11 +2,13 @@
  *
  * The only folder that speaks MPI. Counts are elements or bytes in size_t; messages above
  * 2^30 bytes are cut. All state lives in the handle. Every function is collective over its group
- * unless it says otherwise. Called from one thread.
+ * unless it says otherwise. Called from one thread, which need not be the one that owns MPI
+ * (comm/engine.h).
  */
 #ifndef COMM_COMM_H
 #define COMM_COMM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,11 +23,30 @@ struct comm;
 RT_NODISCARD rt_status comm_init(int *argc, char ***argv, struct comm **world);
 void comm_finish(struct comm **world);
 
+/* The bare start, for simulators: no environment is set, ranks keep MPI's order, the log hears
+ * nothing. blocking: see comm_engine_options. */
+struct comm_start_options {
+    bool thread, blocking;
+};
+RT_NODISCARD rt_status comm_start(const struct comm_start_options *o, int *argc, char ***argv,
+                                  struct comm **world);
+
 /* End all ranks at once with this exit code. Does not return. Not collective. */
 void comm_abort(struct comm *world, int exit_code) __attribute__((noreturn));
 
-/* The MPI library's name and version, one line. Not collective. */
-const char *comm_library(void);
+/* The MPI library's name and version, one line. Lent. Not collective. */
+const char *comm_library(const struct comm *c);
+
+/* For the watchdog (comm/watch/): this rank is in this step of training; it is in a phase (a static
+ * string) that ends the job with 72 if it outlives limit_s. Not collective. */
+void comm_step(const struct comm *c, uint64_t step);
+void comm_phase_begin(const struct comm *c, const char *name, double limit_s);
+void comm_phase_end(const struct comm *c);
+
+/* Is there a communication thread (RECUA_COMM=thread|poll)? Without one, whoever waits for
+ * something else than comm's own functions calls comm_poll now and then. Not collective. */
+bool comm_threaded(const struct comm *c);
+void comm_poll(const struct comm *c);
 
 /* As MPI_Comm_split. color < 0: this rank is in no group and gets NULL. Over parent. */
 RT_NODISCARD rt_status comm_split(const struct comm *parent, int color, int key, struct comm **out);
@@ -62,6 +83,7 @@ struct comm_nodes {
     int local_rank, local_size;
     int *first; /* (nodes+1): first[n] is the world rank of node n's first rank; ranks of a
                             node are consecutive in world (comm_init reorders if need be) */
+    int *leaf;  /* (nodes) equal numbers share a leaf switch, -1 unknown; NULL: none is known */
 };
 RT_NODISCARD rt_status comm_nodes_create(struct comm *world, int ranks_per_node,
                                          struct comm_nodes **out);

@@ -1,129 +1,419 @@
-/* comm/engine.c - runs a schedule with MPI point-to-point calls */
+/* comm/engine.c - who calls MPI: a communication thread a rank, or the caller itself */
 #include "comm/engine.h"
 
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-rt_status comm_run_init(struct comm_run *run, const struct comm *comm,
-                        const struct comm_schedule *schedule, const struct rt_vector *vector,
-                        int tag, size_t block_bytes)
+#include "comm/pause.h"
+#include "comm/task.h"
+#include "runtime/parallel.h"
+
+/* Main: spins before it sleeps. Thread: polls without progress before it gives up its core, and
+ * before it sleeps although something is under way. */
+enum { WAIT_SPINS = 300, ABORT_TRIES = 2000, ABORT_NAP_NS = 1000000, FINALIZE_S = 60 };
+
+struct comm_engine {
+    struct comm_engine_options options;
+    int *argc; /* lent for the start, as argv */
+    char ***argv;
+    char library[MPI_MAX_LIBRARY_VERSION_STRING];
+
+    struct comm_records *records; /* owned, as the next; may be NULL */
+    struct comm_watch *watch;
+    uint64_t step; /* of training */
+
+    struct comm_task *first, **last; /* under way, in the order posted: the owner's alone */
+    MPI_Request *requests;           /* of all of them, for a wait that blocks */
+    size_t requests_capacity;
+
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake, ready; /* the thread; the main thread */
+    struct comm_task *posted, **posted_last;
+    rt_status (*call)(void *); /* NULL: none */
+    void *call_arg;
+    rt_status call_status;
+    _Atomic int news; /* something posted, a call, or the end: look under the mutex */
+    _Atomic int call_done, waiting, quit, abort_code;
+    rt_status started;
+    bool asleep, sleeper;
+};
+
+bool comm_engine_threaded(const struct comm_engine *e) { return e->options.thread; }
+bool comm_engine_blocking(const struct comm_engine *e) { return e->options.blocking; }
+const char *comm_engine_library(const struct comm_engine *e) { return e->library; }
+
+static rt_status start_mpi(struct comm_engine *e)
 {
-    const size_t cuts = block_bytes / COMM_CUT_BYTES + 1;
+    const int wanted = e->options.thread ? MPI_THREAD_FUNNELED : MPI_THREAD_SINGLE;
+    int level = MPI_THREAD_SINGLE, length = 0;
 
-    *run = (struct comm_run){.schedule = schedule,
-                             .comm = comm,
-                             .vector = vector,
-                             .tag = tag,
-                             .round = schedule->rounds_count,
-                             .requests_capacity = comm_schedule_transfers(schedule) * cuts};
-    run->requests = calloc(run->requests_capacity + 1, sizeof(MPI_Request));
-    run->sources = calloc(comm_schedule_most_sources(schedule) + 1, sizeof *run->sources);
-    if (run->requests == NULL || run->sources == NULL)
-        return RT_FAIL(RT_ENOMEM, "the requests of %zu messages", run->requests_capacity);
-    return RT_OK;
+    RT_TRY(comm_mpi(MPI_Init_thread(e->argc, e->argv, wanted, &level), "MPI_Init_thread"));
+    MPI_Get_library_version(e->library, &length);
+    e->library[strcspn(e->library, ",\n")] = '\0'; /* what follows is who built the package */
+    if (level >= wanted) return RT_OK;
+    const rt_status st =
+        RT_FAIL(RT_ECOMM,
+                "%s gives no MPI_THREAD_FUNNELED, which a communication thread needs: set "
+                "RECUA_COMM=poll",
+                e->library);
+    MPI_Finalize();
+    return st;
 }
 
-void comm_run_clear(struct comm_run *run)
+/* Has an earlier task that is not done yet the same done flag? */
+static bool must_wait_for_earlier(const struct comm_engine *e, const struct comm_task *t)
 {
-    free(run->requests);
-    free(run->sources);
-    *run = (struct comm_run){0};
+    if (t->done.window == NULL) return false;
+    for (const struct comm_task *o = e->first; o != t; o = o->next)
+        if (o->done.window == t->done.window && o->done.flag == t->done.flag) return true;
+    return false;
 }
 
-static rt_dtype type_of(const struct comm_run *run, comm_space space)
+/* Signal and take out of the list; *at is its link. */
+static void retire(struct comm_engine *e, struct comm_task **at)
 {
-    return space == COMM_SPACE_UNIT   ? run->spaces.unit_type
-           : space == COMM_SPACE_WIRE ? run->spaces.wire_type
-                                      : RT_F32;
-}
+    struct comm_task *t = *at;
 
-/* What local steps write and transfers move: every space but LOCAL. */
-static char *address(const struct comm_run *run, struct comm_place p)
-{
-    const struct comm_spaces *s = &run->spaces;
-    const size_t at = p.offset * s->block * rt_dtype_bytes(type_of(run, p.space));
-    char *base = p.space == COMM_SPACE_UNIT    ? s->unit
-                 : p.space == COMM_SPACE_OWN   ? (char *)s->own
-                 : p.space == COMM_SPACE_STAGE ? (char *)s->stage
-                                               : s->wire;
-    return base + at;
-}
-
-static const void *source(const struct comm_run *run, struct comm_place p)
-{
-    if (p.space == COMM_SPACE_LOCAL)
-        return run->spaces.local[p.buffer] + p.offset * run->spaces.block;
-    return address(run, p);
-}
-
-static rt_status post(struct comm_run *run, const struct comm_step *step)
-{
-    const size_t bytes =
-        step->count * run->spaces.block * rt_dtype_bytes(type_of(run, step->at.space));
-    char *at = address(run, step->at);
-
-    for (size_t done = 0; done < bytes; done += COMM_CUT_BYTES) {
-        int n = (int)(bytes - done < COMM_CUT_BYTES ? bytes - done : COMM_CUT_BYTES);
-        if (run->requests_count == run->requests_capacity)
-            return RT_FAIL(RT_EINVAL, "a block of %zu bytes is larger than was announced", bytes);
-        MPI_Request *request = &run->requests[run->requests_count++];
-        *request = MPI_REQUEST_NULL;
-        int code =
-            step->kind == COMM_STEP_SEND
-                ? MPI_Isend(at + done, n, MPI_BYTE, step->peer, run->tag, run->comm->mpi, request)
-                : MPI_Irecv(at + done, n, MPI_BYTE, step->peer, run->tag, run->comm->mpi, request);
-        RT_TRY(comm_mpi(code, step->kind == COMM_STEP_SEND ? "MPI_Isend" : "MPI_Irecv"));
+    *at = t->next;
+    if (t->next == NULL) e->last = at;
+    comm_records_leave(e->records, t->record);
+    if (t->done.window != NULL && t->status == RT_OK)
+        comm_window_signal(t->done.window, t->done.flag, t->done.value);
+    if (!e->options.thread) {
+        atomic_store_explicit(&t->state, COMM_TASK_DONE, memory_order_release);
+        return;
     }
-    return RT_OK;
+    pthread_mutex_lock(&e->mutex);
+    atomic_store_explicit(&t->state, COMM_TASK_DONE, memory_order_release);
+    if (e->sleeper) pthread_cond_signal(&e->ready);
+    pthread_mutex_unlock(&e->mutex);
 }
 
-static rt_status local(struct comm_run *run, const struct comm_step *step)
+/* test: ask MPI what has completed; without, a wait elsewhere has. */
+static bool progress(struct comm_engine *e, bool test)
 {
-    const struct comm_place *from = &run->schedule->sources[step->source];
-    const size_t n = step->count * run->spaces.block;
-    char *to = address(run, step->at);
+    bool moved = false;
 
-    if (step->kind == COMM_STEP_COPY)
-        return run->vector->cast(NULL, to, type_of(run, step->at.space), source(run, from[0]),
-                                 type_of(run, from[0].space), n);
-    for (int k = 0; k < step->sources; k++) run->sources[k] = source(run, from[k]);
-    return run->vector->sum(NULL, (float *)(void *)to, run->sources, step->sources, n,
-                            step->at.space == COMM_SPACE_OWN && run->spaces.add);
-}
-
-/* The steps of the round under way: transfers are posted, or else local steps are done. */
-static rt_status each(struct comm_run *run, bool transfers)
-{
-    const struct comm_schedule *s = run->schedule;
-    const size_t next = run->round + 1;
-    const size_t end = next < s->rounds_count ? s->rounds[next] : s->steps_count;
-
-    for (size_t i = s->rounds[run->round]; i < end; i++) {
-        const struct comm_step *step = &s->steps[i];
-        if ((step->peer >= 0) != transfers) continue;
-        RT_TRY(transfers ? post(run, step) : local(run, step));
+    if (e->abort_code != 0) MPI_Abort(MPI_COMM_WORLD, e->abort_code);
+    for (struct comm_task **at = &e->first; *at != NULL;) {
+        struct comm_task *t = *at;
+        comm_task_advance(t, test, &moved);
+        if (atomic_load_explicit(&t->state, memory_order_relaxed) == COMM_TASK_ENDED &&
+            !must_wait_for_earlier(e, t)) {
+            retire(e, at);
+            moved = true;
+        } else {
+            at = &t->next;
+        }
     }
-    return RT_OK;
+    return moved;
 }
 
-rt_status comm_run_begin(struct comm_run *run, const struct comm_spaces *spaces)
+bool comm_engine_progress(struct comm_engine *e) { return progress(e, !e->options.blocking); }
+
+static void take_in(struct comm_engine *e, struct comm_task *t)
 {
-    if (run->round < run->schedule->rounds_count)
-        return RT_FAIL(RT_EINVAL, "an exchange is begun that has not ended (tag %d)", run->tag);
-    run->spaces = *spaces;
-    run->requests_count = 0;
-    if (run->schedule->rounds_count == 0) return RT_OK;
-    run->round = 0;
-    return each(run, true);
+    t->next = NULL;
+    *e->last = t;
+    e->last = &t->next;
+    comm_task_accept(t);
 }
 
-rt_status comm_run_end(struct comm_run *run)
+/* --- the thread --- */
+
+/* Take what was handed over; with nothing to do, sleep until there is. False: the end. */
+static bool take_news(struct comm_engine *e)
 {
-    while (run->round < run->schedule->rounds_count) {
-        RT_TRY(each(run, false));
-        RT_TRY(comm_mpi(MPI_Waitall((int)run->requests_count, run->requests, MPI_STATUSES_IGNORE),
-                        "MPI_Waitall"));
-        run->requests_count = 0;
-        if (++run->round < run->schedule->rounds_count) RT_TRY(each(run, true));
+    struct comm_task *posted = NULL;
+    rt_status (*call)(void *) = NULL;
+
+    pthread_mutex_lock(&e->mutex);
+    while (e->first == NULL && e->posted == NULL && e->call == NULL && !e->quit && !e->abort_code) {
+        e->asleep = true;
+        pthread_cond_wait(&e->wake, &e->mutex);
+        e->asleep = false;
     }
+    posted = e->posted;
+    e->posted = NULL;
+    e->posted_last = &e->posted;
+    call = e->call;
+    e->news = 0;
+    pthread_mutex_unlock(&e->mutex);
+    while (posted != NULL) {
+        struct comm_task *t = posted;
+        posted = t->next;
+        take_in(e, t);
+    }
+    if (call != NULL) {
+        const rt_status st = call(e->call_arg);
+        pthread_mutex_lock(&e->mutex);
+        e->call = NULL;
+        e->call_status = st;
+        e->call_done = 1;
+        pthread_cond_signal(&e->ready);
+        pthread_mutex_unlock(&e->mutex);
+    }
+    return e->first != NULL || !e->quit;
+}
+
+static void wait_a_little(struct comm_engine *e, struct comm_pause *pause)
+{
+    if (e->waiting != 0)
+        comm_pause(pause);
+    else
+        comm_pause_asleep(pause);
+}
+
+static void *run_thread(void *arg)
+{
+    struct comm_engine *e = arg;
+    struct comm_pause pause = {0};
+
+    rt_parallel_alone();
+    const rt_status st = start_mpi(e);
+    pthread_mutex_lock(&e->mutex);
+    e->started = st;
+    e->call_done = 1;
+    pthread_cond_signal(&e->ready);
+    pthread_mutex_unlock(&e->mutex);
+    if (st != RT_OK) return NULL;
+    for (;;) {
+        if ((e->news || e->first == NULL) && !take_news(e)) break;
+        if (comm_engine_progress(e)) /* also where nothing is: the job may have to end */
+            pause = (struct comm_pause){0};
+        else if (e->first != NULL)
+            wait_a_little(e, &pause);
+    }
+    MPI_Finalize();
+    return NULL;
+}
+
+/* --- the main thread --- */
+
+/* Tell the thread that there is news; the mutex is held. */
+static void ring(struct comm_engine *e)
+{
+    e->news = 1;
+    if (e->asleep) pthread_cond_signal(&e->wake);
+}
+
+/* Until *flag has bits of `value`: a short spin, then sleep. */
+static void await(struct comm_engine *e, const _Atomic int *flag, int value)
+{
+    e->waiting = 1;
+    for (int i = 0; i < WAIT_SPINS; i++) {
+        if (atomic_load_explicit(flag, memory_order_acquire) == value) break;
+        comm_relax();
+    }
+    if (atomic_load_explicit(flag, memory_order_acquire) != value) {
+        pthread_mutex_lock(&e->mutex);
+        e->sleeper = true;
+        while (*flag != value) pthread_cond_wait(&e->ready, &e->mutex);
+        e->sleeper = false;
+        pthread_mutex_unlock(&e->mutex);
+    }
+    e->waiting = 0;
+}
+
+static rt_status start_thread(struct comm_engine *e)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int code = pthread_create(&e->thread, NULL, run_thread, e);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (code != 0)
+        return RT_FAIL(RT_ENOMEM, "no communication thread: %s; set RECUA_COMM=poll",
+                       strerror(code));
+    await(e, &e->call_done, 1);
+    if (e->started != RT_OK) pthread_join(e->thread, NULL);
+    return e->started;
+}
+
+rt_status comm_engine_start(const struct comm_engine_options *o, int *argc, char ***argv,
+                            struct comm_engine **out)
+{
+    struct comm_engine *e = calloc(1, sizeof *e);
+
+    *out = NULL;
+    if (e == NULL) return RT_FAIL(RT_ENOMEM, "a communication engine");
+    e->options = *o;
+    e->argc = argc;
+    e->argv = argv;
+    e->last = &e->first;
+    e->posted_last = &e->posted;
+    if (o->thread) {
+        pthread_mutex_init(&e->mutex, NULL);
+        pthread_cond_init(&e->wake, NULL);
+        pthread_cond_init(&e->ready, NULL);
+    }
+    const rt_status st = o->thread ? start_thread(e) : start_mpi(e);
+    if (st != RT_OK) {
+        free(e);
+        return st;
+    }
+    *out = e;
     return RT_OK;
+}
+
+void comm_engine_finish(struct comm_engine **p)
+{
+    struct comm_engine *e = *p;
+
+    if (e == NULL) return;
+    comm_watch_phase_begin(e->watch, "MPI_Finalize", FINALIZE_S);
+    if (e->options.thread) {
+        pthread_mutex_lock(&e->mutex);
+        e->quit = 1;
+        ring(e);
+        pthread_mutex_unlock(&e->mutex);
+        pthread_join(e->thread, NULL);
+        pthread_cond_destroy(&e->ready);
+        pthread_cond_destroy(&e->wake);
+        pthread_mutex_destroy(&e->mutex);
+    } else {
+        MPI_Finalize();
+    }
+    comm_watch_finish(&e->watch);
+    comm_records_destroy(&e->records);
+    free(e->requests);
+    free(e);
+    *p = NULL;
+}
+
+void comm_engine_watch(struct comm_engine *e, struct comm_records *records,
+                       struct comm_watch *watch)
+{
+    e->records = records;
+    e->watch = watch;
+}
+
+struct comm_records *comm_engine_records(const struct comm_engine *e) { return e->records; }
+struct comm_watch *comm_engine_watched(const struct comm_engine *e) { return e->watch; }
+
+uint64_t comm_engine_enter(struct comm_engine *e, const char *op, int unit, uint64_t bytes)
+{
+    const struct comm_what what = {.op = op, .unit = unit, .step = e->step, .bytes = bytes};
+    return comm_records_enter(e->records, &what);
+}
+
+void comm_engine_step(struct comm_engine *e, uint64_t step)
+{
+    e->step = step;
+    comm_records_step(e->records, step);
+}
+
+rt_status comm_engine_call(struct comm_engine *e, rt_status (*f)(void *), void *arg)
+{
+    if (!e->options.thread || pthread_equal(pthread_self(), e->thread)) return f(arg);
+    pthread_mutex_lock(&e->mutex);
+    e->call_done = 0;
+    e->call = f;
+    e->call_arg = arg;
+    ring(e);
+    pthread_mutex_unlock(&e->mutex);
+    await(e, &e->call_done, 1);
+    return e->call_status;
+}
+
+void comm_engine_post(struct comm_engine *e, struct comm_task *t)
+{
+    if (!e->options.thread) {
+        take_in(e, t);
+        comm_engine_progress(e);
+        return;
+    }
+    pthread_mutex_lock(&e->mutex);
+    atomic_store_explicit(&t->state, COMM_TASK_WAITING, memory_order_relaxed);
+    t->next = NULL;
+    *e->posted_last = t;
+    e->posted_last = &t->next;
+    ring(e);
+    pthread_mutex_unlock(&e->mutex);
+}
+
+/* All requests under way in one array, since MPI wants them so; what it finds goes back. */
+static rt_status wait_for_messages(struct comm_engine *e)
+{
+    size_t n = 0;
+    int index = 0;
+    MPI_Status status;
+
+    for (struct comm_task *t = e->first; t != NULL; t = t->next) n += comm_task_requests(t);
+    if (n == 0) return RT_OK;
+    if (n > e->requests_capacity) {
+        MPI_Request *more = realloc(e->requests, 2 * n * sizeof(MPI_Request));
+        if (more == NULL) return RT_FAIL(RT_ENOMEM, "%zu requests", n);
+        e->requests = more;
+        e->requests_capacity = 2 * n;
+    }
+    n = 0;
+    for (struct comm_task *t = e->first; t != NULL; t = t->next)
+        for (int s = 0; s < t->depth; s++)
+            for (int i = 0; t->runs[s].active && i < t->runs[s].requests_count; i++)
+                e->requests[n++] = t->runs[s].requests[i];
+    RT_TRY(comm_mpi(MPI_Waitany((int)n, e->requests, &index, &status), "MPI_Waitany"));
+    if (index == MPI_UNDEFINED) return RT_OK;
+    for (struct comm_task *t = e->first; t != NULL; t = t->next)
+        for (int s = 0; s < t->depth; s++) {
+            if (!t->runs[s].active) continue;
+            if (index < t->runs[s].requests_count)
+                return comm_run_complete(&t->runs[s], index, &status);
+            index -= t->runs[s].requests_count;
+        }
+    return RT_OK;
+}
+
+void comm_engine_wait(struct comm_engine *e, struct comm_task *t)
+{
+    struct comm_pause pause = {0};
+
+    if (e->options.thread) {
+        await(e, &t->state, COMM_TASK_DONE);
+        return;
+    }
+    while (atomic_load_explicit(&t->state, memory_order_relaxed) != COMM_TASK_DONE) {
+        if (comm_engine_progress(e)) {
+            pause = (struct comm_pause){0};
+            continue;
+        }
+        if (!e->options.blocking) {
+            comm_pause(&pause);
+            continue;
+        }
+        const rt_status st = wait_for_messages(e);
+        if (st == RT_OK) continue;
+        t->status = st;
+        return;
+    }
+}
+
+void comm_engine_waits(struct comm_engine *e, bool on) { e->waiting = on; }
+
+void comm_engine_poll(struct comm_engine *e)
+{
+    if (!e->options.thread) progress(e, true);
+}
+
+void comm_engine_abort(struct comm_engine *e, int exit_code)
+{
+    const struct timespec nap = {.tv_nsec = ABORT_NAP_NS};
+
+    if (e->options.thread && !pthread_equal(pthread_self(), e->thread)) {
+        e->abort_code = exit_code == 0 ? 1 : exit_code;
+        pthread_mutex_lock(&e->mutex);
+        ring(e);
+        pthread_mutex_unlock(&e->mutex);
+        for (int i = 0; i < ABORT_TRIES; i++) nanosleep(&nap, NULL);
+    } else {
+        MPI_Abort(MPI_COMM_WORLD, exit_code);
+    }
+    _Exit(exit_code); /* MPI_Abort of some libraries returns, and of some hangs */
 }

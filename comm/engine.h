@@ -1,47 +1,60 @@
-/* comm/engine.h - runs a schedule with MPI point-to-point calls
+/* comm/engine.h - who calls MPI: a communication thread a rank, or the caller itself
  *
- * A run is what one schedule needs while it is under way: requests, where it stands. It is made
- * once and used again and again. Messages are cut at 2^30 bytes; those of one run match by its
- * tag, in order.
+ * Thread   one thread a rank starts MPI, makes every MPI call and ends MPI (the funnelled level is
+ *          enough); the main thread hands it tasks and calls, and waits. Signals are blocked in
+ *          it; it sleeps when nothing is under way; while something is, it polls, and gives up its
+ *          core between polls unless somebody waits for it.
+ * Poll     no thread: whoever waits makes the MPI calls. For simulators, for small machines, and
+ *          for jobs on one node, which send nothing.
+ * All state is in the handle, one a rank.
  */
 #ifndef COMM_ENGINE_H
 #define COMM_ENGINE_H
 
 #include "comm/group.h"
-#include "comm/schedule.h"
-#include "runtime/vector/vector.h"
+#include "comm/watch/records.h"
+#include "comm/watch/watchdog.h"
 
-/* The memory behind the spaces of a schedule. */
-struct comm_spaces {
-    void *unit;
-    const float *const *local;
-    float *own, *stage;
-    void *wire;
-    size_t block; /* elements */
-    rt_dtype unit_type, wire_type;
-    bool add; /* the reduce into OWN adds to what is there */
+struct comm_engine;
+struct comm_task;
+
+struct comm_engine_options {
+    bool thread;
+    bool blocking; /* poll: a wait for messages blocks in MPI instead of testing; only where
+                      nothing but messages is ever waited for (simulators) */
 };
 
-struct comm_run {
-    const struct comm_schedule *schedule; /* lent, as the next two */
-    const struct comm *comm;
-    const struct rt_vector *vector;
-    struct comm_spaces spaces;
-    int tag;
-    size_t round;          /* the one under way; rounds_count: none */
-    MPI_Request *requests; /* owned */
-    size_t requests_count, requests_capacity;
-    const float **sources; /* owned: of one reduce */
-};
+/* Starts MPI. RT_ECOMM, RT_ENOMEM. */
+RT_NODISCARD rt_status comm_engine_start(const struct comm_engine_options *o, int *argc,
+                                         char ***argv, struct comm_engine **out);
+void comm_engine_finish(struct comm_engine **e); /* ends MPI; nothing is under way */
+bool comm_engine_threaded(const struct comm_engine *e);
+bool comm_engine_blocking(const struct comm_engine *e);
+const char *comm_engine_library(const struct comm_engine *e);
 
-/* block_bytes: of the largest block that it will ever send. Not collective. RT_ENOMEM. */
-RT_NODISCARD rt_status comm_run_init(struct comm_run *run, const struct comm *comm,
-                                     const struct comm_schedule *schedule,
-                                     const struct rt_vector *vector, int tag, size_t block_bytes);
-void comm_run_clear(struct comm_run *run);
+RT_NODISCARD rt_status comm_engine_call(struct comm_engine *e, rt_status (*f)(void *), void *arg);
 
-/* Post the first round. / Do the rest and wait. RT_ECOMM. */
-RT_NODISCARD rt_status comm_run_begin(struct comm_run *run, const struct comm_spaces *spaces);
-RT_NODISCARD rt_status comm_run_end(struct comm_run *run);
+/* t's state becomes DONE in the end. The main thread alone posts and waits. */
+void comm_engine_post(struct comm_engine *e, struct comm_task *t);
+void comm_engine_wait(struct comm_engine *e, struct comm_task *t);
+/* The main thread begins or ends to wait for something else than these: the thread keeps awake. */
+void comm_engine_waits(struct comm_engine *e, bool on);
+/* Poll mode: move on what is under way, once. Thread mode: nothing. */
+void comm_engine_poll(struct comm_engine *e);
+
+/* On the thread that owns MPI: move on what is under way; whether anything moved. */
+bool comm_engine_progress(struct comm_engine *e);
+/* What is watched: NULL until set, and where nothing is. The engine owns both from then on; watch
+ * is finished before MPI is ended. The main thread alone. */
+void comm_engine_watch(struct comm_engine *e, struct comm_records *records,
+                       struct comm_watch *watch);
+struct comm_records *comm_engine_records(const struct comm_engine *e);
+struct comm_watch *comm_engine_watched(const struct comm_engine *e);
+/* A record of an operation that is posted now. */
+uint64_t comm_engine_enter(struct comm_engine *e, const char *op, int unit, uint64_t bytes);
+void comm_engine_step(struct comm_engine *e, uint64_t step);
+
+/* On any thread: end the job. Does not return. */
+void comm_engine_abort(struct comm_engine *e, int exit_code) __attribute__((noreturn));
 
 #endif

@@ -1,13 +1,18 @@
 /* comm/launch.c - the environment around MPI_Init: defaults that suit the machine, and the check
  * that a launcher's ranks and MPI's are the same
  *
- * Nothing the user has set is changed, and nothing is printed.
+ * Nothing the user has set is changed. On one node nothing is printed; on several the settings for
+ * their network are (comm/fabric/).
  */
 #include "comm/group.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "comm/fabric/fabric.h"
+#include "comm/fabric_pml.h"
 
 /* 0 where it is not set or no number. SLURM_TASKS_PER_NODE is a list, "2(x3),1": its first. */
 static long number(const char *name)
@@ -32,14 +37,14 @@ static bool launched(void)
 
 static long ranks_here(void)
 {
-    static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_SIZE", "SLURM_NTASKS_PER_NODE",
-                                        "SLURM_TASKS_PER_NODE"};
+    static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS",
+                                        "SLURM_NTASKS_PER_NODE", "SLURM_TASKS_PER_NODE"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (number(names[i]) > 0) return number(names[i]);
     return 1;
 }
 
-void comm_launch_defaults(void)
+rt_status comm_launch_defaults(void)
 {
     /* Waiting ranks give up their core where every core has a rank. */
     if (ranks_here() >= sysconf(_SC_NPROCESSORS_ONLN))
@@ -52,13 +57,28 @@ void comm_launch_defaults(void)
         set_default("OMPI_MCA_btl", "self");
         set_default("OMPI_MCA_if", "^posix_ipv4,linux_ipv6");
     }
+    return comm_fabric_launch();
 }
 
-rt_status comm_launch_check(int size)
+rt_status comm_launch_progress(bool *thread)
+{
+    const struct comm_reader here = comm_reader_at("");
+    const char *said = getenv("RECUA_COMM");
+    struct comm_location place;
+
+    comm_location_read(&here, &place);
+    *thread = place.nodes > 1 && ranks_here() < sysconf(_SC_NPROCESSORS_ONLN);
+    if (said == NULL || *said == '\0') return RT_OK;
+    *thread = strcmp(said, "thread") == 0;
+    if (*thread || strcmp(said, "poll") == 0) return RT_OK;
+    return RT_FAIL(RT_EINVAL, "RECUA_COMM is '%s', must be thread or poll", said);
+}
+
+rt_status comm_launch_check(const struct comm *world)
 {
     static const char *const names[] = {"SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE"};
 
-    if (size > 1) return RT_OK;
+    if (world->size > 1) return RT_OK;
     /* mpirun -n 1 inside a job of many tasks: launcher and MPI have met, and agree on one. */
     if (number("OMPI_COMM_WORLD_SIZE") == 1 || number("PMI_SIZE") == 1) return RT_OK;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -68,7 +88,7 @@ rt_status comm_launch_check(int size)
                            "%s is %ld, but MPI sees one rank: the launcher and this MPI (%s) do "
                            "not meet; start with `srun --mpi=pmix` or with mpirun, or unset %s to "
                            "run on one rank",
-                           names[i], n, comm_library(), names[i]);
+                           names[i], n, comm_library(world), names[i]);
     }
     return RT_OK;
 }

@@ -3,21 +3,34 @@
 
 #include <stdlib.h>
 
-rt_status comm_shared_with(const struct comm *c, int *first)
-{
-    MPI_Comm shared = MPI_COMM_NULL;
-    int lowest = c->rank;
-    rt_status st = RT_OK;
+struct shared {
+    const struct comm *c;
+    int lowest;
+};
 
-    RT_TRY_OUT(
-        comm_mpi(MPI_Comm_split_type(c->mpi, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &shared),
-                 "MPI_Comm_split_type"));
+static rt_status find_lowest(void *arg)
+{
+    struct shared *s = arg;
+    MPI_Comm shared = MPI_COMM_NULL;
+    rt_status st;
+
+    s->lowest = s->c->rank;
+    RT_TRY_OUT(comm_mpi(
+        MPI_Comm_split_type(s->c->mpi, MPI_COMM_TYPE_SHARED, s->c->rank, MPI_INFO_NULL, &shared),
+        "MPI_Comm_split_type"));
     /* Rank 0 of the shared group is the lowest of c: the key says so. */
-    RT_TRY_OUT(comm_mpi(MPI_Bcast(&lowest, 1, MPI_INT, 0, shared), "MPI_Bcast"));
-    RT_TRY_OUT(comm_allgather(c, &lowest, first, sizeof lowest));
+    st = comm_mpi(MPI_Bcast(&s->lowest, 1, MPI_INT, 0, shared), "MPI_Bcast");
 out:
     if (shared != MPI_COMM_NULL) MPI_Comm_free(&shared);
     return st;
+}
+
+rt_status comm_shared_with(const struct comm *c, int *first)
+{
+    struct shared s = {.c = c};
+
+    RT_TRY(comm_run_on(c, find_lowest, &s));
+    return comm_allgather(c, &s.lowest, first, sizeof s.lowest);
 }
 
 /* Fill node (size) with the node of each rank. Every rank computes the same from the same. */
@@ -56,6 +69,16 @@ static void fill(struct comm_nodes *n, const int *node)
     n->local_size = n->first[n->node + 1] - n->first[n->node];
 }
 
+/* A node's leaf is that of its first rank. */
+static rt_status copy_leaves(struct comm_nodes *n)
+{
+    if (n->world->leaf == NULL) return RT_OK;
+    n->leaf = calloc((size_t)n->nodes, sizeof *n->leaf);
+    if (n->leaf == NULL) return RT_FAIL(RT_ENOMEM, "a table of %d nodes", n->nodes);
+    for (int i = 0; i < n->nodes; i++) n->leaf[i] = n->world->leaf[n->first[i]];
+    return RT_OK;
+}
+
 rt_status comm_nodes_create(struct comm *world, int ranks_per_node, struct comm_nodes **out)
 {
     const size_t size = (size_t)world->size;
@@ -75,6 +98,7 @@ rt_status comm_nodes_create(struct comm *world, int ranks_per_node, struct comm_
     RT_TRY_OUT(comm_shared_with(world, shared));
     RT_TRY_OUT(group(shared, world->size, ranks_per_node, node));
     fill(n, node);
+    RT_TRY_OUT(comm_agree(world, copy_leaves(n)));
     RT_TRY_OUT(comm_split(world, n->node, world->rank, &n->local));
     *out = n;
     n = NULL; /* the caller's now */
@@ -90,6 +114,7 @@ void comm_nodes_destroy(struct comm_nodes **n)
     if (*n == NULL) return;
     comm_destroy(&(*n)->local);
     free((*n)->first);
+    free((*n)->leaf);
     free(*n);
     *n = NULL;
 }

@@ -9,27 +9,26 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "comm/group.h"
+#include "comm/engine.h"
+#include "comm/pause.h"
 #include "comm/share.h"
 
-enum { LINE_BYTES = 64, SPINS = 2000, YIELDS = 200, SLEEP_NS = 50 * 1000 };
+enum { LINE_BYTES = 64 };
 
 struct comm_window {
     char *map; /* the whole file */
     size_t map_bytes;
     size_t flags_bytes; /* before base */
     int flags, local_rank, local_size;
-    const struct comm *world; /* lent; NULL on a single node: nothing is under way there */
+    const struct comm *world; /* lent */
     char place[PATH_MAX];
 };
 
@@ -182,7 +181,7 @@ rt_status comm_window_create(const struct comm_nodes *nodes, size_t bytes, int f
     w->flags = flags;
     w->local_rank = nodes->local_rank;
     w->local_size = nodes->local_size;
-    w->world = nodes->nodes > 1 ? nodes->world : NULL;
+    w->world = nodes->world;
     w->flags_bytes = pages((size_t)nodes->local_size * (size_t)flags * LINE_BYTES);
     w->map_bytes = w->flags_bytes + pages(bytes);
     st = map_somewhere(nodes, w);
@@ -228,42 +227,22 @@ bool comm_window_reached(const struct comm_window *w, int flag, uint64_t value)
     return true;
 }
 
-static void pause_core(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#elif defined(__aarch64__)
-    __asm__ __volatile__("yield");
-#endif
-}
-
-/* Between nodes a send that MPI has buffered moves only inside MPI calls: whoever waits for a flag
- * makes some, or the rank that would set it might wait for that very message. */
-static void progress(const struct comm_window *w)
-{
-    int ready = 0;
-
-    if (w->world != NULL)
-        (void)MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, w->world->mpi, &ready, MPI_STATUS_IGNORE);
-}
-
 void comm_window_await(const struct comm_window *w, int flag, uint64_t value)
 {
-    const struct timespec nap = {.tv_nsec = SLEEP_NS};
-    int tries = 0;
+    struct comm_pause pause = {0};
 
+    if (comm_window_reached(w, flag, value)) return;
+    struct comm_records *records = comm_engine_records(w->world->engine);
+    comm_records_wait(records, 0, true);
+    comm_engine_waits(w->world->engine, true);
     for (int r = 0; r < w->local_size;) {
         if (has_reached(w, r, flag, value)) {
             r++;
             continue;
         }
-        if (tries >= SPINS) progress(w);
-        if (tries < SPINS)
-            pause_core();
-        else if (tries < SPINS + YIELDS)
-            sched_yield();
-        else
-            nanosleep(&nap, NULL);
-        tries++;
+        comm_poll(w->world); /* or the rank that would set it might wait for us */
+        comm_pause_long(&pause);
     }
+    comm_engine_waits(w->world->engine, false);
+    comm_records_wait(records, 0, false);
 }

@@ -68,6 +68,8 @@ static error_t parse_prepare(int key, char *arg, struct argp_state *state)
     }
 }
 
+enum { PREPARE_S = 7 * 86400 };
+
 static rt_status agree(void *ctx, rt_status mine) { return comm_agree(ctx, mine); }
 
 static void print_report(const char *output, const struct prepare_report *r)
@@ -103,6 +105,8 @@ static rt_status prepare(int argc, char **argv)
     RT_TRY_OUT(comm_agree(world, st));
     o.prepare.inputs = (const char *const *)o.inputs.paths;
     o.prepare.input_count = o.inputs.count;
+    /* Ranks finish their shares at different times, and wait: no rank is stuck before a week. */
+    comm_phase_begin(world, "data prepare", PREPARE_S);
     o.prepare.rank = comm_rank(world);
     o.prepare.size = comm_size(world);
     o.prepare.agree = agree;

@@ -9,5 +9,6 @@ int cmd_plan(int argc, char **argv);
 int cmd_pretrain(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
 int cmd_checkpoint(int argc, char **argv);
+int cmd_fabric(int argc, char **argv);
 
 #endif

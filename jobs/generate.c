@@ -183,7 +183,7 @@ static rt_status feed(struct generator *g, int t, int position)
 {
     const struct model_weights w = lend_weights(g->shard);
 
-    RT_TRY(shard_begin(g->shard, SHARD_PASS_FORWARD, true));
+    RT_TRY(shard_begin(g->shard, SHARD_PASS_FORWARD, 0));
     RT_TRY(model_decode(g->model, &w, g->column, g->sequences, t, position, g->logits));
     return shard_end(g->shard);
 }

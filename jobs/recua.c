@@ -20,6 +20,7 @@ static const struct command {
     {"pretrain", cmd_pretrain, "train a model from scratch, or go on"},
     {"generate", cmd_generate, "text from a checkpoint"},
     {"checkpoint", cmd_checkpoint, "list, inspect, verify"},
+    {"fabric", cmd_fabric, "what the network is and how it is set"},
     {"sft", NULL, "fine-tuning"},
     {"reward", NULL, "a reward model"},
     {"reject", NULL, "rejection sampling"},
@@ -27,7 +28,6 @@ static const struct command {
     {"evaluate", NULL, "score a checkpoint on tasks"},
     {"import", NULL, "weights from other formats"},
     {"export", NULL, "weights to other formats"},
-    {"fabric", NULL, "what the network is and how it is set"},
     {"energy", NULL, "meter a command"},
     {"report", NULL, "energy, run, audit"},
 };

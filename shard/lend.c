@@ -1,12 +1,14 @@
-/* shard/lend.c - one pass replayed: fill slots, lend them, reduce what comes back
+/* shard/lend.c - one pass replayed: post gathers ahead, lend slots, post what comes back to be
+ * reduced
  *
- * A reduction is due when the next backward use is released (or at the end of the pass), so that
- * neighbours may be one use behind: that is what the two gradient buffers are for. On a single
- * node, where it is a sum out of the window, it is done earlier if all have written already.
- * Between nodes it is a collective and stands at its fixed place.
+ * A gather is posted as soon as this rank has released what allows it; the engine starts it when
+ * all ranks of the node have released the slot. A reduction is posted when the unit is released; it
+ * starts when all ranks of the node have written their gradients. Nothing is waited for until it is
+ * needed: a gather when its unit is acquired, a reduction when its buffer is wanted again or the
+ * pass ends.
  *
- * Why this cannot hang: whatever a rank waits for at one point of the order, the others do at an
- * earlier point or at the same, and none passes an exchange before its own sends are complete.
+ * Why this cannot hang: every rank posts the same operations in the same order, and whatever one
+ * waits for at a point of the order depends only on what others post or release at an earlier one.
  */
 #include <string.h>
 
@@ -22,111 +24,133 @@ static char *slot_at(const struct shard *s, int slot)
     return (char *)comm_window_base(s->window) + s->sizes.slot[slot];
 }
 
-static int ticket(const struct shard *s, int fill)
+static struct comm_flag flag(const struct shard *s, int which, uint64_t value)
 {
-    return (int)((s->fills_before + (uint64_t)fill) % COMM_TICKETS);
+    return (struct comm_flag){.window = s->window, .flag = which, .value = value};
 }
 
-/* Wait until this rank's share of the fill has arrived, and say so to the node. */
-static rt_status end_fill(struct shard *s)
-{
-    RT_TRY(comm_gather_end(s->exchange, ticket(s, s->arrived)));
-    s->arrived++;
-    comm_window_signal(s->window, SHARD_FILLED, s->fills_before + (uint64_t)s->arrived);
-    return RT_OK;
-}
-
-static uint64_t released_before(const struct shard *s, const struct shard_fill *f)
-{
-    return s->uses_before + (uint64_t)(f->after + 1);
-}
-
-/* Cast the own slice into its place; the exchange does the rest. */
-static rt_status begin_fill(struct shard *s)
+static rt_status post_fill(struct shard *s)
 {
     const struct shard_fill *f = &s->order->fills[s->filled];
-    const size_t slice = s->layout.slice[f->unit];
-    const rt_dtype type = s->options.compute;
-    char *slot = slot_at(s, f->slot);
-    char *place = slot + (size_t)s->layout.rank * slice * rt_dtype_bytes(type);
+    const struct comm_gather gather = {
+        .unit = slot_at(s, f->slot),
+        .slice = s->layout.slice[f->unit],
+        .type = s->options.compute,
+        .own = s->master + s->layout.own[f->unit],
+        .start = flag(s, SHARD_RELEASED, s->uses_before + (uint64_t)(f->after + 1)),
+        .done = flag(s, SHARD_FILLED, s->fills_before + (uint64_t)s->filled + 1),
+        .name = f->unit,
+    };
 
     rt_trace_begin(s->options.trace, RT_PHASE_GATHER, "gather", f->unit);
-    comm_window_await(s->window, SHARD_RELEASED, released_before(s, f));
-    rt_status st = s->options.vector->cast(NULL, place, type, s->master + s->layout.own[f->unit],
-                                           RT_F32, slice);
-    if (st == RT_OK) st = comm_gather_begin(s->exchange, ticket(s, s->filled), slot, slice, type);
-    s->counters.gathered_bytes += unit_padded(s, f->unit) * rt_dtype_bytes(type);
-    s->filled++;
-    if (st == RT_OK && s->nodes->nodes == 1) st = end_fill(s); /* nothing is under way */
+    rt_status st =
+        comm_gather_post(s->exchange, &gather, &s->fill_tickets[s->filled % COMM_TICKETS]);
     rt_trace_end(s->options.trace);
+    s->counters.gathered_bytes += unit_padded(s, f->unit) * rt_dtype_bytes(s->options.compute);
+    s->filled++;
     return st;
 }
 
-/* Begin those fills that must have begun when `use` is acquired. */
-static rt_status begin_due(struct shard *s, int use)
+/* Post the gathers that what has been released allows. */
+static rt_status post_fills(struct shard *s)
 {
-    while (s->filled < s->order->fills_count && s->order->fills[s->filled].due <= use)
-        RT_TRY(begin_fill(s));
+    while (s->filled < s->order->fills_count && s->order->fills[s->filled].from < s->use)
+        RT_TRY(post_fill(s));
     return RT_OK;
 }
 
-/* Begin those that need no waiting. */
-static rt_status begin_possible(struct shard *s)
+static uint64_t back_number(const struct shard *s, int back)
 {
-    while (s->filled < s->order->fills_count) {
-        const struct shard_fill *f = &s->order->fills[s->filled];
-        if (f->from >= s->use) break;
-        if (!comm_window_reached(s->window, SHARD_RELEASED, released_before(s, f))) break;
-        RT_TRY(begin_fill(s));
+    return s->backs_before + (uint64_t)back;
+}
+
+/* The unit gradients of backward use `back` of this rank are written. */
+static rt_status post_reduction(struct shard *s, const struct shard_use *u)
+{
+    const uint64_t number = back_number(s, u->back);
+    const int b = (int)(number % SHARD_BUFFERS);
+    const struct comm_reduction reduction = {
+        .grads = (const void *const *)s->buffers[b],
+        .type = RT_F32,
+        .own = s->target + s->layout.own[u->unit],
+        .slice = s->layout.slice[u->unit],
+        .add = s->add,
+        .start = flag(s, SHARD_READY, number + 1),
+        .done = flag(s, SHARD_SUMMED, number + 1),
+        .name = u->unit,
+    };
+
+    rt_trace_begin(s->options.trace, RT_PHASE_REDUCE, "reduce", u->unit);
+    rt_status st = comm_reduce_post(s->exchange, &reduction, &s->back_tickets[b]);
+    rt_trace_end(s->options.trace);
+    s->counters.reduced_bytes += unit_padded(s, u->unit) * sizeof(float);
+    return st;
+}
+
+/* Wait for the sums over replicas posted before that of backward use `back`. */
+static rt_status end_joins(struct shard *s, int back)
+{
+    while (s->joined < back) {
+        const uint64_t number = back_number(s, s->joined++);
+        RT_TRY(comm_exchange_wait(s->exchange, s->join_tickets[number % SHARD_BUFFERS]));
     }
     return RT_OK;
 }
 
-static const struct shard_use *back_use(const struct shard *s, int back)
+/* hybrid: the own slice of this unit is summed over replicas, once the node has reduced it. */
+static rt_status post_join(struct shard *s, const struct shard_use *u)
 {
-    return &s->order->uses[s->order->uses_count - s->order->backs_count + back];
-}
+    const uint64_t number = back_number(s, u->back);
+    const size_t block = s->layout.slice[u->unit] / (size_t)s->layout.replicas;
 
-/* Sum the own slice of the oldest unit gradients that are not reduced yet. */
-static rt_status reduce_next(struct shard *s)
-{
-    const uint64_t number = s->backs_before + (uint64_t)s->reduced;
-    const int unit = back_use(s, s->reduced)->unit;
-
-    rt_trace_begin(s->options.trace, RT_PHASE_REDUCE, "reduce", unit);
-    comm_window_await(s->window, SHARD_READY, number + 1);
-    rt_status st =
-        comm_reduce(s->exchange, s->buffers[number % SHARD_BUFFERS],
-                    s->gradients + s->layout.own[unit], s->layout.slice[unit], !s->first);
-    comm_window_signal(s->window, SHARD_SUMMED, number + 1);
-    s->counters.reduced_bytes += unit_padded(s, unit) * sizeof(float);
-    s->reduced++;
+    if (!s->joins) return RT_OK;
+    rt_trace_begin(s->options.trace, RT_PHASE_REDUCE, "join", u->unit);
+    rt_status st = end_joins(s, u->back + 1 - SHARD_BUFFERS);
+    if (st == RT_OK)
+        st = comm_allreduce_own_post(s->exchange, s->target + s->layout.own[u->unit], block,
+                                     flag(s, SHARD_SUMMED, number + 1), u->unit,
+                                     &s->join_tickets[number % SHARD_BUFFERS]);
     rt_trace_end(s->options.trace);
     return st;
 }
 
-/* The reductions of backward uses before `back` are due; of those released, on one node, the
- * possible ones are done too. */
-static rt_status reduce_due(struct shard *s, int back, int released)
+/* Wait for the reductions posted before backward use `back`. */
+static rt_status end_reductions(struct shard *s, int back)
 {
-    while (s->reduced < back) RT_TRY(reduce_next(s));
-    while (s->nodes->nodes == 1 && s->reduced < released &&
-           comm_window_reached(s->window, SHARD_READY, s->backs_before + (uint64_t)s->reduced + 1))
-        RT_TRY(reduce_next(s));
+    while (s->reduced < back) {
+        const uint64_t number = back_number(s, s->reduced++);
+        RT_TRY(comm_exchange_wait(s->exchange, s->back_tickets[number % SHARD_BUFFERS]));
+    }
     return RT_OK;
 }
 
-rt_status shard_begin(struct shard *s, shard_pass pass, bool first)
+/* Where the reductions of a pass go. One tree over all leaves has ranks below micro-steps, so in
+ * exact mode replicas join in each; else once a step is enough. */
+static rt_status aim(struct shard *s, int micro)
+{
+    const int steps = s->options.micro_steps;
+
+    if (micro < 0 || micro >= steps || (micro > 0 && micro != s->micro + 1))
+        return RT_FAIL(RT_EINVAL, "micro-step %d of %d begins, but next is %d", micro, steps,
+                       s->micro + 1 < steps ? s->micro + 1 : 0);
+    s->micro = micro;
+    s->target = s->options.exact ? shard_partials_target(&s->partials, micro) : s->gradients;
+    s->add = !s->options.exact && micro > 0;
+    s->joins = s->options.mode == SHARD_HYBRID && (s->options.exact || micro == steps - 1);
+    return RT_OK;
+}
+
+rt_status shard_begin(struct shard *s, shard_pass pass, int micro)
 {
     if (s->order != NULL) return RT_FAIL(RT_EINVAL, "a pass begins before the last one has ended");
     if (pass == SHARD_PASS_TRAIN && !s->options.training)
         return RT_FAIL(RT_EINVAL, "a training pass over a shard that has no gradients");
     const bool fresh = s->options.mode == SHARD_GRADS && !s->stale;
+    if (pass == SHARD_PASS_TRAIN) RT_TRY(aim(s, micro));
     s->order = &s->orders[pass][fresh];
     s->stale = false;
-    s->first = first;
-    s->use = s->filled = s->arrived = s->reduced = 0;
-    return begin_possible(s);
+    s->use = s->filled = s->arrived = s->reduced = s->joined = 0;
+    return post_fills(s);
 }
 
 /* RT_EINVAL where this call is not what the order says. */
@@ -145,22 +169,27 @@ static rt_status check(const struct shard *s, int unit, bool backward, bool lent
                    unit, names[1][backward], names[0][s->lent], u->unit, names[1][u->backward]);
 }
 
+/* Until this rank's share of the fill, and then that of the node's other ranks, has arrived. */
 static rt_status wait_for_fill(struct shard *s, int fill)
 {
-    while (s->arrived <= fill) RT_TRY(end_fill(s));
+    for (; s->arrived <= fill; s->arrived++)
+        RT_TRY(comm_exchange_wait(s->exchange, s->fill_tickets[s->arrived % COMM_TICKETS]));
     comm_window_await(s->window, SHARD_FILLED, s->fills_before + (uint64_t)fill + 1);
     return RT_OK;
 }
 
 /* Until every rank of the node has read what was last in the buffer of this backward use. */
-static void wait_for_buffer(const struct shard *s, const struct shard_use *u)
+static rt_status wait_for_buffer(struct shard *s, const struct shard_use *u)
 {
-    const uint64_t number = s->backs_before + (uint64_t)u->back;
+    const uint64_t number = back_number(s, u->back);
+    rt_status st = RT_OK;
 
-    if (number < SHARD_BUFFERS) return;
     rt_trace_begin(s->options.trace, RT_PHASE_REDUCE, "buffer", u->unit);
-    comm_window_await(s->window, SHARD_SUMMED, number + 1 - SHARD_BUFFERS);
+    if (u->back >= SHARD_BUFFERS) st = end_reductions(s, u->back + 1 - SHARD_BUFFERS);
+    if (st == RT_OK && number >= SHARD_BUFFERS)
+        comm_window_await(s->window, SHARD_SUMMED, number + 1 - SHARD_BUFFERS);
     rt_trace_end(s->options.trace);
+    return st;
 }
 
 static float *own_buffer(const struct shard *s, const struct shard_use *u)
@@ -174,14 +203,12 @@ rt_status shard_acquire(struct shard *s, int unit, bool backward, struct shard_l
     *out = (struct shard_lent){0};
     RT_TRY(check(s, unit, backward, false));
     const struct shard_use *u = &s->order->uses[s->use];
-    RT_TRY(begin_due(s, s->use));
-    RT_TRY(reduce_due(s, 0, u->back));
+    comm_poll(s->nodes->world);
     rt_trace_begin(s->options.trace, RT_PHASE_GATHER, "wait", unit);
     rt_status st = u->fill >= 0 ? wait_for_fill(s, u->fill) : RT_OK;
     rt_trace_end(s->options.trace);
+    if (st == RT_OK && backward) st = wait_for_buffer(s, u);
     if (st != RT_OK) return st;
-    if (backward) wait_for_buffer(s, u);
-    RT_TRY(begin_possible(s));
     s->lent = true;
     out->weights = slot_at(s, u->slot);
     out->gradients = backward ? own_buffer(s, u) : NULL;
@@ -198,10 +225,21 @@ rt_status shard_release(struct shard *s, int unit, bool backward)
     if (backward) {
         const size_t n = s->tensors->unit_elements[unit];
         memset(own_buffer(s, u) + n, 0, (unit_padded(s, unit) - n) * sizeof(float));
-        comm_window_signal(s->window, SHARD_READY, s->backs_before + (uint64_t)u->back + 1);
+        comm_window_signal(s->window, SHARD_READY, back_number(s, u->back) + 1);
     }
-    RT_TRY(begin_possible(s));
-    return backward ? reduce_due(s, u->back, u->back + 1) : RT_OK;
+    RT_TRY(post_fills(s));
+    if (!backward) return RT_OK;
+    RT_TRY(post_reduction(s, u));
+    return post_join(s, u);
+}
+
+/* exact: what this micro-step has brought joins the step's sum. */
+static rt_status push(struct shard *s)
+{
+    rt_trace_begin(s->options.trace, RT_PHASE_REDUCE, "partials", -1);
+    rt_status st = shard_partials_push(&s->partials, s->micro, s->options.vector);
+    rt_trace_end(s->options.trace);
+    return st;
 }
 
 rt_status shard_end(struct shard *s)
@@ -209,10 +247,14 @@ rt_status shard_end(struct shard *s)
     if (s->order == NULL || s->lent || s->use < s->order->uses_count)
         return RT_FAIL(RT_EINVAL, "the pass ends after %d of %d acquisitions",
                        s->order == NULL ? 0 : s->use, s->order == NULL ? 0 : s->order->uses_count);
-    RT_TRY(reduce_due(s, s->order->backs_count, 0));
+    rt_trace_begin(s->options.trace, RT_PHASE_REDUCE, "end", -1);
+    rt_status st = end_reductions(s, s->order->backs_count);
+    if (st == RT_OK && s->joins) st = end_joins(s, s->order->backs_count);
+    rt_trace_end(s->options.trace);
+    if (st == RT_OK && s->options.exact && s->order->backs_count > 0) st = push(s);
     s->uses_before += (uint64_t)s->order->uses_count;
     s->fills_before += (uint64_t)s->order->fills_count;
     s->backs_before += (uint64_t)s->order->backs_count;
     s->order = NULL;
-    return RT_OK;
+    return st;
 }

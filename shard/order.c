@@ -55,7 +55,7 @@ static int choose(const struct shard_order *o, const struct slot *slots, int cou
 
 static void fill_slot(struct shard_order *o, struct slot *s, int index, int use, int depth)
 {
-    const int from = use - depth - 1, due = use - depth + 1;
+    const int from = use - depth - 1;
 
     o->fills[o->fills_count] = (struct shard_fill){
         .unit = o->uses[use].unit,
@@ -63,9 +63,6 @@ static void fill_slot(struct shard_order *o, struct slot *s, int index, int use,
         .use = use,
         .from = from < -1 ? -1 : from,
         .after = s->last,
-        .due = due < 0     ? 0
-               : due > use ? use
-                           : due,
     };
     *s = (struct slot){.unit = o->uses[use].unit, .fill = o->fills_count};
     o->fills_count++;

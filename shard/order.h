@@ -3,9 +3,8 @@
  *
  * Terms    use    one acquire and its release; uses are numbered in their order
  *          fill   one gather of a unit into a slot; begun in the order of their first uses
- * A fill may begin once this rank has released use `from` and all ranks of the node have released
- * use `after`, which had the slot before; it must have begun when use `due` is acquired. Between
- * the two it begins as soon as that needs no waiting: so ranks of a node may be one use apart
+ * A fill is posted once this rank has released use `from`, and begins once all ranks of the node
+ * have released use `after`, which had the slot before: so ranks of a node may be one use apart
  * without waiting for each other.
  */
 #ifndef SHARD_ORDER_H
@@ -30,7 +29,6 @@ struct shard_fill {
     int use;   /* the first that needs it */
     int from;  /* -1: at the beginning of the pass */
     int after; /* -1: uses of earlier passes only */
-    int due;
 };
 
 struct shard_order {

@@ -1,8 +1,10 @@
 /* shard/sizes.c - bytes of every buffer of a shard, and the plan that lists them */
 #include <stdlib.h>
 
+#include "comm/exact.h"
 #include "comm/exchange.h"
 #include "shard/layout.h"
+#include "shard/partials.h"
 
 enum { PAGE = 4096 };
 
@@ -10,10 +12,28 @@ static size_t pages(size_t bytes) { return (bytes + PAGE - 1) / PAGE * PAGE; }
 
 static rt_status refuse(const struct shard_options *o)
 {
-    if (o->prefetch < 0 || o->prefetch >= COMM_TICKETS)
+    if (o->prefetch < 0 || o->prefetch > COMM_TICKETS - 2)
         return RT_FAIL(RT_EINVAL, "shard.prefetch is %d, must be 0..%d", o->prefetch,
-                       COMM_TICKETS - 1);
+                       COMM_TICKETS - 2);
+    if (o->training && o->micro_steps < 1)
+        return RT_FAIL(RT_EINVAL, "a step has %d micro-steps, must be at least 1", o->micro_steps);
     return RT_OK;
+}
+
+rt_status shard_check_nodes(const struct shard_options *o, const struct comm_nodes *nodes)
+{
+    const int each = nodes->first[1] - nodes->first[0];
+
+    for (int n = 1; n < nodes->nodes && o->mode == SHARD_HYBRID; n++) {
+        const int here = nodes->first[n + 1] - nodes->first[n];
+        if (here != each)
+            return RT_FAIL(RT_EINVAL,
+                           "shard.mode is hybrid, which wants as many ranks on every node; node 0 "
+                           "has %d, node %d has %d: start as many on each, or set shard.mode to "
+                           "full",
+                           each, n, here);
+    }
+    return o->exact ? comm_exact_check(nodes, o->algorithm, o->wire) : RT_OK;
 }
 
 static size_t unit_bytes(const struct shard_layout *l, size_t slice, rt_dtype type)
@@ -21,7 +41,7 @@ static size_t unit_bytes(const struct shard_layout *l, size_t slice, rt_dtype ty
     return pages(slice * (size_t)l->size * rt_dtype_bytes(type));
 }
 
-/* In mode FULL all slots hold the largest unit; in GRADS each unit has its own. */
+/* In mode GRADS each unit has its own slot; else all hold the largest unit. */
 static void place_slots(const struct shard_layout *l, const struct shard_options *o,
                         struct shard_sizes *z)
 {
@@ -32,23 +52,50 @@ static void place_slots(const struct shard_layout *l, const struct shard_options
     }
 }
 
+struct comm_exchange_options shard_exchange_options(const struct shard_layout *l,
+                                                    const struct shard_options *o, int depth)
+{
+    const unsigned sums =
+        o->mode == SHARD_HYBRID ? 1u << COMM_REDUCE | 1u << COMM_ALLREDUCE_OWN : 1u << COMM_REDUCE;
+
+    return (struct comm_exchange_options){
+        .hybrid = o->mode == SHARD_HYBRID,
+        .gather = o->gather != NULL ? o->gather : o->algorithm,
+        .reduce = o->reduce != NULL ? o->reduce : o->algorithm,
+        .tuning = o->tuning,
+        .fabric = o->fabric,
+        .rate_gbit = o->rate_gbit,
+        .wire = o->wire,
+        .unit = o->compute,
+        .exact = o->exact,
+        .slice_max = l->slice_max,
+        .block_max = l->slice_max / (size_t)l->replicas,
+        .vector = o->vector,
+        .ops = 1u << COMM_GATHER | (o->training ? sums : 0),
+        .gathering = depth + 2,
+        .reducing = SHARD_BUFFERS,
+    };
+}
+
 rt_status shard_sizes_create(const struct shard_layout *l, const struct shard_options *o,
                              const struct comm_nodes *nodes, struct shard_sizes *out)
 {
-    const struct comm_exchange_options exchange = {
-        .algorithm = o->algorithm, .wire = o->wire, .slice_max = l->slice_max};
     struct shard_sizes z = {0};
+    int levels = 0;
 
     *out = z;
     RT_TRY(refuse(o));
+    if (o->exact && o->training) RT_TRY(shard_partials_levels(o->micro_steps, &levels));
     z.depth = o->prefetch < l->units ? o->prefetch : l->units - 1;
     z.slots = o->mode == SHARD_GRADS ? l->units : z.depth + 1;
     z.slot = calloc((size_t)z.slots, sizeof *z.slot);
     if (z.slot == NULL) return RT_FAIL(RT_ENOMEM, "a table of %d slots", z.slots);
     place_slots(l, o, &z);
     z.own_bytes = l->own_elements * sizeof(float);
+    z.partials_bytes = (size_t)levels * z.own_bytes;
     if (o->training) {
         z.buffer_bytes = unit_bytes(l, l->slice_max, RT_F32);
+        const struct comm_exchange_options exchange = shard_exchange_options(l, o, z.depth);
         z.staging_bytes = comm_exchange_staging_bytes(nodes, &exchange);
     }
     z.window_bytes = z.slots_bytes + (size_t)nodes->local_size * SHARD_BUFFERS * z.buffer_bytes;
@@ -110,6 +157,7 @@ static rt_status list(const struct shard_sizes *z, const struct shard_options *o
                RT_MEM_NODE, z->slots_bytes));
     if (!o->training) return RT_OK;
     RT_TRY(add(plan, "shard/gradients", RT_MEM_GRADIENTS, RT_MEM_PRIVATE, z->own_bytes));
+    RT_TRY(add(plan, "shard/partials", RT_MEM_GRADIENTS, RT_MEM_PRIVATE, z->partials_bytes));
     RT_TRY(add(plan, "shard/unit_gradients", RT_MEM_GRADIENTS, RT_MEM_NODE,
                z->window_bytes - z->slots_bytes));
     return add(plan, "shard/staging", RT_MEM_STAGING, RT_MEM_PRIVATE, z->staging_bytes);
@@ -124,7 +172,8 @@ rt_status shard_plan(const struct rt_tensors *t, const struct shard_options *o,
     rt_status st = RT_OK;
 
     RT_TRY_OUT(imagine(shape, &nodes));
-    RT_TRY_OUT(shard_layout_create(t, shape->size, shape->rank, &l));
+    RT_TRY_OUT(shard_check_nodes(o, &nodes));
+    RT_TRY_OUT(shard_layout_on(t, o->mode, &nodes, &l));
     RT_TRY_OUT(shard_sizes_create(&l, o, &nodes, &z));
     RT_TRY_OUT(list(&z, o, plan));
 out:

@@ -13,6 +13,7 @@
 #include "comm/window.h"
 #include "shard/layout.h"
 #include "shard/order.h"
+#include "shard/partials.h"
 
 enum { SHARD_RELEASED, SHARD_FILLED, SHARD_READY, SHARD_SUMMED, SHARD_FLAGS };
 
@@ -26,17 +27,23 @@ struct shard {
     struct shard_order orders[2][2]; /* [pass][1: nothing is stale] */
     struct comm_window *window;
     struct comm_exchange *exchange;
-    float *master, *gradients; /* own arrays */
+    float *master, *gradients;      /* own arrays */
+    struct shard_partials partials; /* exact */
     void *staging;
-    const float **buffers[SHARD_BUFFERS]; /* (local_size) the unit gradient buffers of each rank */
+    const void **buffers[SHARD_BUFFERS]; /* (local_size) the unit gradient buffers of each rank */
 
     const struct shard_order *order; /* of the pass under way; NULL: none */
-    bool first;                      /* gradients are written, not added */
+    float *target;                   /* the own array that the pass reduces into */
+    bool add;                        /* to what is there; else it is written */
+    int micro;                       /* which micro-step the pass is */
+    bool joins;                      /* hybrid: what it reduces is then summed over replicas */
     bool stale;                      /* lent copies are older than the master weights */
     bool lent;                       /* use `use` is out */
     int use;                         /* uses released */
-    int filled, arrived;             /* fills begun, ended */
-    int reduced;                     /* backward uses reduced */
+    int filled, arrived;             /* fills posted, arrived */
+    int reduced, joined;             /* reductions, sums over replicas waited for */
+    comm_ticket fill_tickets[COMM_TICKETS], back_tickets[SHARD_BUFFERS];
+    comm_ticket join_tickets[SHARD_BUFFERS];
     uint64_t uses_before, fills_before, backs_before; /* in earlier passes */
     struct shard_counters counters;
 };

@@ -73,7 +73,8 @@ static rt_status compare(const struct runfile *before, const struct runfile *now
                            "%s: %s is %s, but this run was begun with %s: put it back, or choose "
                            "another output",
                            run, k->path, b, a);
-        if (strcmp(k->path, "output") == 0) continue; /* the directory may have been moved */
+        if (strcmp(k->path, "output") == 0) continue;       /* the directory may have been moved */
+        if (strcmp(k->path, "shard.chosen") == 0) continue; /* no wish, but what came of one */
         add(c->all, k->path, b, a);
         if (strcmp(k->path, "data.tokenizer") == 0) add(c->data, k->path, b, a);
     }

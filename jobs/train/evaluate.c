@@ -15,7 +15,7 @@ static rt_status evaluate_pass(struct train *t, int first, int B, struct rt_exac
         st = loader_read(t->heldout, (uint64_t)(first + b), t->inputs + (size_t)b * T,
                          t->targets + (size_t)b * T);
     RT_TRY(comm_agree(t->world, st));
-    RT_TRY(shard_begin(t->shard, SHARD_PASS_FORWARD, true));
+    RT_TRY(shard_begin(t->shard, SHARD_PASS_FORWARD, 0));
     RT_TRY(model_evaluate(t->model, &weights, t->inputs, t->targets, B, (int)T, NULL, loss, valid));
     return shard_end(t->shard);
 }

@@ -123,7 +123,7 @@ static void put_line(struct metrics *m, const struct metrics_line *l)
     put(m, ", \"peak_source\": %s", isfinite(l->peak_flops_per_s) ? "\"measured\"" : "null");
     put_real(m, "gather_s", l->gather_s);
     put_real(m, "reduce_s", l->reduce_s);
-    put_real(m, "comm_exposed_s", (double)NAN);
+    put_real(m, "comm_exposed_s", l->comm_exposed_s);
     put_real(m, "gather_gbyte_per_s", l->gather_gbyte_per_s);
     put_whole(m, "peak_memory_bytes", l->peak_memory_bytes);
     put_real(m, "gpu_energy_step_j", (double)NAN);

@@ -16,7 +16,7 @@ struct metrics_line {
     uint64_t step, tokens_total;
     double loss, val_loss, grad_norm, lr, step_s;
     double tokens_per_s, model_flops_per_s, mfu, peak_flops_per_s;
-    double gather_s, reduce_s, gather_gbyte_per_s;
+    double gather_s, reduce_s, comm_exposed_s, gather_gbyte_per_s;
     uint64_t peak_memory_bytes;
     int ranks, attempt;
 };

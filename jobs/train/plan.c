@@ -1,6 +1,7 @@
 /* jobs/train/plan.c - where the bytes of a training job go, from the layers' own plans */
 #include <string.h>
 
+#include "jobs/train/exact.h"
 #include "jobs/train/train_impl.h"
 
 rt_status train_layers(const struct runfile *r, int size, int rank, struct train_layers *out)
@@ -10,6 +11,7 @@ rt_status train_layers(const struct runfile *r, int size, int rank, struct train
 
     RT_TRY(kernels_find(r->kernels, &kernels));
     RT_TRY(rt_vector_find(r->kernels, &vector));
+    RT_TRY(exact_check_work(r, size));
     RT_TRY(work_split(r->batch.global_sequences, r->batch.micro_sequences, size, rank, &out->work));
     out->model = (struct model_options){
         .kernels = kernels,
@@ -25,18 +27,11 @@ rt_status train_layers(const struct runfile *r, int size, int rank, struct train
         .wire = r->wire,
         .algorithm = r->shard.algorithm,
         .training = true,
+        .exact = r->reduce == RUNFILE_REDUCE_EXACT,
+        .micro_steps = out->work.micro_steps,
         .vector = vector,
     };
     return RT_OK;
-}
-
-size_t train_own_elements(const struct rt_tensors *tensors, int size)
-{
-    const size_t P = (size_t)size;
-    size_t own = 0;
-
-    for (int u = 0; u < tensors->units; u++) own += (tensors->unit_elements[u] + P - 1) / P;
-    return own;
 }
 
 rt_status train_add_plan(const struct runfile *r, const struct train_layers *l,
@@ -50,7 +45,7 @@ rt_status train_add_plan(const struct runfile *r, const struct train_layers *l,
 
     RT_TRY(shard_plan(tensors, &l->shard, shape, plan));
     RT_TRY(model_plan(&r->model, &l->model, plan));
-    RT_TRY(optim_plan(train_own_elements(tensors, shape->size), plan));
+    RT_TRY(optim_plan(shard_planned_elements(tensors, l->shard.mode, shape), plan));
     RT_TRY(
         rt_plan_add(plan, "train/inputs", RT_MEM_DATA, RT_MEM_PRIVATE, tokens * sizeof(int32_t)));
     RT_TRY(

@@ -42,6 +42,7 @@ static struct metrics_line unknown_line(const struct pretrain_job *j)
         .peak_flops_per_s = j->peak_flops_per_s,
         .gather_s = unknown,
         .reduce_s = unknown,
+        .comm_exposed_s = unknown,
         .gather_gbyte_per_s = unknown,
         .ranks = comm_size(j->world),
         .attempt = j->attempt,
@@ -82,8 +83,9 @@ static rt_status record(struct pretrain_job *j, const struct train_step_result *
     line.mfu = line.model_flops_per_s / j->peak_flops_per_s;
     line.gather_s = f.phase_s[RT_PHASE_GATHER];
     line.reduce_s = f.phase_s[RT_PHASE_REDUCE];
-    if (line.gather_s > 0)
-        line.gather_gbyte_per_s = 1e-9 * (double)r->gathered_bytes / line.gather_s;
+    line.comm_exposed_s = line.gather_s + line.reduce_s;
+    if (r->gather_under_way_s > 0)
+        line.gather_gbyte_per_s = 1e-9 * (double)r->gathered_bytes / r->gather_under_way_s;
     line.peak_memory_bytes = j->peak_memory_bytes;
     (void)!metrics_write(j->metrics, &line); /* it has said so */
     progress_step(&j->progress, &line);

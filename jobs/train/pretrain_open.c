@@ -1,5 +1,6 @@
 /* jobs/train/pretrain_open.c - a pretraining job up to its first step: files, layers, state */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "jobs/format.h"
@@ -15,7 +16,18 @@
 /* What rank 0 found in the run directory, for all. */
 struct found {
     int attempt, resume;
+    char chosen[COLLECTIVES_TEXT]; /* the collectives of the last attempt */
 };
+
+static rt_status set_chosen(struct runfile *r, const char *text)
+{
+    char *copy = strdup(text);
+
+    if (copy == NULL) return RT_FAIL(RT_ENOMEM, "shard.chosen");
+    free(r->shard.chosen);
+    r->shard.chosen = copy;
+    return RT_OK;
+}
 
 static rt_status open_directory(struct pretrain_job *j)
 {
@@ -24,14 +36,18 @@ static rt_status open_directory(struct pretrain_job *j)
 
     if (j->first) {
         st = rundir_open(j->run, j->o->fresh, &j->directory);
-        if (st == RT_OK)
-            found =
-                (struct found){rundir_attempt(j->directory), rundir_has_checkpoint(j->directory)};
+        if (st == RT_OK) {
+            found.attempt = rundir_attempt(j->directory);
+            found.resume = rundir_has_checkpoint(j->directory);
+            snprintf(found.chosen, sizeof found.chosen, "%s", rundir_chosen(j->directory));
+        }
     }
     RT_TRY(comm_agree(j->world, st));
     RT_TRY(comm_bcast(j->world, 0, &found, sizeof found));
     j->attempt = found.attempt;
     j->resume = found.resume != 0;
+    if (j->run->shard.chosen[0] == '\0')
+        RT_TRY(comm_agree(j->world, set_chosen(j->run, found.chosen)));
     snprintf(j->checkpoints, sizeof j->checkpoints, "%s/checkpoints", j->run->output);
     snprintf(j->trace_path, sizeof j->trace_path, "%s/trace.json", j->run->output);
     return RT_OK;
@@ -106,6 +122,10 @@ static rt_status open_train(struct pretrain_job *j, bool explain)
 
 static rt_status begin_files(struct pretrain_job *j)
 {
+    char chosen[COLLECTIVES_TEXT];
+
+    train_chosen(j->train, chosen);
+    RT_TRY(set_chosen(j->run, chosen));
     RT_TRY(rundir_begin(j->directory, j->run, comm_size(j->world), train_steps_done(j->train)));
     RT_TRY(metrics_open(j->run->output, &j->metrics));
     progress_start(&j->progress, j->run->steps);

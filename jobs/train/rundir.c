@@ -14,6 +14,7 @@
 #include "checkpoint/file.h"
 #include "jobs/format.h"
 #include "jobs/train/changes.h"
+#include "jobs/train/collectives.h"
 #include "jobs/train/tree.h"
 
 enum { PATH_BYTES = 4096 };
@@ -26,6 +27,7 @@ struct rundir {
     struct changes *changes;
     bool has_checkpoint;
     int attempt;
+    char chosen[COLLECTIVES_TEXT];
 };
 
 /* Make one directory unless it is there, so that it outlives a loss of power: its entry is in the
@@ -143,6 +145,7 @@ static rt_status look(struct rundir *d, const struct runfile *r, bool fresh)
         if (history != NULL) d->attempt = (int)history->count + 1;
         st = runfile_parse(d->before_text, strlen(d->before_text), d->run_yaml, NULL, 0, &before);
         if (st == RT_OK) st = changes_find(before, r, d->path, &d->changes);
+        if (st == RT_OK) snprintf(d->chosen, sizeof d->chosen, "%s", before->shard.chosen);
         runfile_destroy(&before);
     }
     return st;
@@ -185,6 +188,7 @@ void rundir_close(struct rundir **d)
 
 int rundir_attempt(const struct rundir *d) { return d->attempt; }
 const char *rundir_checkpoints(const struct rundir *d) { return d->checkpoints; }
+const char *rundir_chosen(const struct rundir *d) { return d->chosen; }
 bool rundir_has_checkpoint(const struct rundir *d) { return d->has_checkpoint; }
 
 static rt_status same_digest(const struct rundir *d, const char *what, uint64_t had, uint64_t now)

@@ -25,6 +25,7 @@ void rundir_close(struct rundir **d);
 
 int rundir_attempt(const struct rundir *d);             /* 1 is the first */
 const char *rundir_checkpoints(const struct rundir *d); /* the directory */
+const char *rundir_chosen(const struct rundir *d);      /* its last shard.chosen; "": none. Lent */
 bool rundir_has_checkpoint(const struct rundir *d);
 
 /* The data of the run must be those of its newest checkpoint. Without a checkpoint the names of

@@ -49,14 +49,16 @@ struct runfile {
     rt_dtype compute;    /* fp32 | bf16 */
     char *kernels;       /* cpu | ref */
     struct {
-        shard_mode mode; /* full | grads */
+        shard_mode mode; /* full | grads | hybrid */
         int prefetch;
         int ranks_per_node; /* 0: as the machine is; k: pretend */
-        char *algorithm;    /* auto | direct | ring */
+        char *algorithm;    /* auto, or comm's by name */
+        char *tuning;       /* file of recua-bench comm --tune; empty: none */
+        char *chosen;       /* what auto took: jobs/train/collectives.h */
     } shard;
     model_recompute recompute; /* none | full */
     rt_dtype wire;             /* fp32 | bf16 */
-    runfile_reduce reduce;     /* fast; exact: exit 3 until it is built */
+    runfile_reduce reduce;     /* fast | exact: jobs/train/exact.h */
     struct {
         uint64_t interval; /* steps; 0: only at the end */
         int keep;          /* >= 2 */

@@ -6,14 +6,16 @@
 #include <string.h>
 
 static const cyaml_strval_t dtypes[] = {{"fp32", RT_F32}, {"bf16", RT_BF16}};
-static const cyaml_strval_t modes[] = {{"full", SHARD_FULL}, {"grads", SHARD_GRADS}};
+static const cyaml_strval_t modes[] = {
+    {"full", SHARD_FULL}, {"grads", SHARD_GRADS}, {"hybrid", SHARD_HYBRID}};
 static const cyaml_strval_t recomputes[] = {{"none", MODEL_RECOMPUTE_NONE},
                                             {"full", MODEL_RECOMPUTE_FULL}};
 static const cyaml_strval_t reduces[] = {{"fast", RUNFILE_REDUCE_FAST},
                                          {"exact", RUNFILE_REDUCE_EXACT}};
 static const cyaml_strval_t devices[] = {{"cpu", 0}, {"cuda", 1}};
 static const cyaml_strval_t kernels[] = {{"cpu", 0}, {"ref", 1}};
-static const cyaml_strval_t algorithms[] = {{"auto", 0}, {"direct", 1}, {"ring", 2}};
+static const cyaml_strval_t algorithms[] = {
+    {"auto", 0}, {"direct", 1}, {"ring", 2}, {"doubling", 3}, {"bruck", 4}};
 static const cyaml_strval_t files[] = {{"shared", 0}, {"node", 1}};
 static const cyaml_strval_t energies[] = {{"off", 0}, {"auto", 1}};
 
@@ -87,12 +89,17 @@ const struct schema_key schema_keys[] = {
     WORD("device", device, "cpu", devices, "where kernels run"),
     CHOICE("compute", compute, "bf16", dtypes, "type of weights and activations in matmuls"),
     WORD("kernels", kernels, "cpu", kernels, "ref: plain and slow, the truth of the tests"),
-    CHOICE("shard.mode", shard.mode, "full", modes,
-           "full: weights, gradients, moments; grads: weights stay whole on each node"),
+    CHOICE(
+        "shard.mode", shard.mode, "full", modes,
+        "full: weights, gradients, moments; grads: weights stay whole on each node; hybrid: full "
+        "inside each node, nodes are replicas"),
     INT("shard.prefetch", shard.prefetch, "1", 0, 3, false, "units gathered ahead"),
     INT("shard.ranks_per_node", shard.ranks_per_node, "0", 0, 65536, false,
         "pretend that so many ranks are a node; 0: as the machine is"),
-    WORD("shard.algorithm", shard.algorithm, "auto", algorithms, "between nodes"),
+    WORD("shard.algorithm", shard.algorithm, "auto", algorithms, "of collectives between nodes"),
+    STRING("shard.tuning", shard.tuning, "",
+           "file of `recua-bench comm --tune` that auto decides by; empty: a cost model"),
+    STRING("shard.chosen", shard.chosen, "", "what auto took; written by recua, kept on resume"),
     CHOICE("recompute", recompute, "none", recomputes,
            "full: keep each block's input only, compute the rest again"),
     CHOICE("wire", wire, "fp32", dtypes, "type of gradients between nodes"),

@@ -43,6 +43,8 @@ static void fill_state(struct train *t, bool moments, struct checkpoint_state *s
     }
 }
 
+enum { CHECKPOINT_S = 3600 }; /* a save that takes longer hangs: the watchdog ends the job */
+
 rt_status train_save(struct train *t, const char *checkpoints_dir, struct checkpoint_report *report)
 {
     struct checkpoint_meta meta;
@@ -53,6 +55,7 @@ rt_status train_save(struct train *t, const char *checkpoints_dir, struct checkp
     rt_status st;
 
     rt_trace_begin(t->trace, RT_PHASE_CHECKPOINT, "save", -1);
+    comm_phase_begin(t->world, "checkpoint", CHECKPOINT_S);
     st = runfile_print(t->run, &run_yaml);
     if (st == RT_OK && t->files != NULL)
         st = tokens_tokenizer(t->files[0], &tokenizer, &files.tokenizer_bytes);
@@ -62,9 +65,11 @@ rt_status train_save(struct train *t, const char *checkpoints_dir, struct checkp
     files.tokenizer = tokenizer;
     fill_meta(t, &meta);
     fill_state(t, true, &state);
+    if (shard_replica(t->shard) > 0) state.extent_count = 0; /* replica 0 writes every element */
     st = checkpoint_save(t->world, checkpoints_dir, &meta, &files, &state, t->run->checkpoint.keep,
                          report);
 out:
+    comm_phase_end(t->world);
     rt_trace_end(t->trace);
     free(run_yaml);
     free(tokenizer);

@@ -24,7 +24,7 @@ static rt_status micro_step(struct train *t, int m, float scale, int *done, stru
     uint64_t valid = 0;
 
     *done += B;
-    RT_TRY(shard_begin(t->shard, SHARD_PASS_TRAIN, m == 0));
+    RT_TRY(shard_begin(t->shard, SHARD_PASS_TRAIN, m));
     RT_TRY(model_train(t->model, &weights, t->inputs + at, t->targets + at, B, (int)T, scale, loss,
                        &valid));
     return shard_end(t->shard);
@@ -71,6 +71,7 @@ rt_status train_step(struct train *t, struct train_step_result *out)
     uint64_t valid = 0;
 
     rt_trace_take(t->trace, out->phase_s);
+    comm_step(t->world, t->steps + 1);
 
     rt_trace_begin(t->trace, RT_PHASE_DATA, "batch", -1);
     const rt_status read = train_read_batch(t, &valid);
@@ -83,8 +84,9 @@ rt_status train_step(struct train *t, struct train_step_result *out)
         RT_TRY(micro_step(t, m, scale, &done, &sums.loss));
 
     rt_trace_begin(t->trace, RT_PHASE_OPTIMIZER, "norm", -1);
-    RT_TRY(t->vector->squares(NULL, &sums.squares, shard_gradients(t->shard),
-                              shard_own_elements(t->shard)));
+    if (shard_replica(t->shard) == 0)
+        RT_TRY(t->vector->squares(NULL, &sums.squares, shard_gradients(t->shard),
+                                  shard_own_elements(t->shard)));
     if (t->stop != NULL && *t->stop) rt_exact_add(&sums.stop, 1);
     RT_TRY(comm_sum_exact(t->world, &sums.loss, 3));
     rt_trace_end(t->trace);
@@ -106,6 +108,7 @@ rt_status train_step(struct train *t, struct train_step_result *out)
     shard_take_counters(t->shard, &counters);
     out->gathered_bytes = counters.gathered_bytes;
     out->reduced_bytes = counters.reduced_bytes;
+    out->gather_under_way_s = counters.gather_s;
     rt_trace_take(t->trace, out->phase_s);
     out->step_s = rt_now_s() - start_s;
     return RT_OK;

@@ -7,15 +7,13 @@
 #include "runtime/log.h"
 #include "runtime/pages.h"
 
-enum { TRACE_EVENTS = 200000 };
+enum { TRACE_EVENTS = 200000, CHECK_S = 86400 };
 
 static rt_status refuse_unbuilt(const struct runfile *r)
 {
     if (strcmp(r->device, "cpu") != 0)
         return RT_FAIL(RT_EMISSING, "device is %s, which is not built yet: set device to cpu",
                        r->device);
-    if (r->reduce == RUNFILE_REDUCE_EXACT)
-        return RT_FAIL(RT_EMISSING, "reduce is exact, which is not built yet: set reduce to fast");
     if (strcmp(r->checkpoint.files, "shared") != 0)
         return RT_FAIL(RT_EMISSING,
                        "checkpoint.files is %s, which is not built yet: set it to shared",
@@ -72,7 +70,21 @@ static rt_status take_batch(struct train *t)
     return rt_memory_take(t->memory, "train/wanted", (void **)&t->wanted);
 }
 
-/* What the run file alone decides, so only rank 0 speaks of it. */
+/* What the nodes forbid: also before they are made for good. */
+static rt_status check_nodes(const struct train *t, const struct shard_options *o)
+{
+    struct comm_nodes *nodes = NULL;
+    rt_status st;
+
+    RT_TRY(comm_nodes_create(t->world, t->run->shard.ranks_per_node, &nodes));
+    rt_log_common(true);
+    st = shard_check_nodes(o, nodes);
+    rt_log_common(false);
+    comm_nodes_destroy(&nodes);
+    return comm_agree(t->world, st);
+}
+
+/* What run file and ranks alone decide, so only rank 0 speaks of it. */
 static rt_status check_run(struct train *t, struct train_layers *layers)
 {
     rt_status st;
@@ -81,7 +93,8 @@ static rt_status check_run(struct train *t, struct train_layers *layers)
     st = refuse_unbuilt(t->run);
     if (st == RT_OK) st = train_layers(t->run, comm_size(t->world), comm_rank(t->world), layers);
     rt_log_common(false);
-    return comm_agree(t->world, st);
+    RT_TRY(comm_agree(t->world, st));
+    return check_nodes(t, &layers->shard);
 }
 
 /* Rank 0 looks at the files first, so that what is wrong with them is said once; the others may
@@ -102,12 +115,15 @@ rt_status train_check(const struct runfile *r, struct comm *world)
 
     RT_TRY(check_run(&t, &layers));
     t.work = layers.work;
+    comm_phase_begin(world, "checking the data", CHECK_S);
     if (comm_rank(world) == 0) {
         st = train_open_data(&t);
         if (st == RT_OK) st = train_check_tokens(&t);
     }
     train_close_data(&t);
-    return comm_agree(world, st);
+    st = comm_agree(world, st);
+    comm_phase_end(world);
+    return st;
 }
 
 rt_status train_measure_peak(const struct runfile *r, struct comm *world, struct model_peak *mine,
@@ -176,6 +192,8 @@ rt_status train_open(const struct runfile *r, struct comm *world, const struct t
     t->memory_known = rt_memory_usage(&t->start) == RT_OK;
     RT_TRY_OUT(check_run(t, &layers));
     RT_TRY_OUT(comm_nodes_create(world, r->shard.ranks_per_node, &t->nodes));
+    RT_TRY_OUT(collectives_open(r, t->nodes, &t->collectives));
+    collectives_set(&t->collectives, &layers.shard);
     RT_TRY_OUT(comm_agree(world, open_local(t, o, &layers)));
     RT_TRY_OUT(check_room(t));
     RT_TRY_OUT(comm_agree(world, take_batch(t)));
@@ -204,6 +222,7 @@ void train_close(struct train **t)
     rt_memory_destroy(&o->memory);
     rt_plan_clear(&o->plan);
     model_tensors_destroy(&o->tensors);
+    collectives_clear(&o->collectives);
     comm_nodes_destroy(&o->nodes);
     (void)!rt_trace_destroy(&o->trace); /* a trace that cannot be written has said so */
     free(o);
@@ -226,6 +245,13 @@ double train_flops_per_token(const struct train *t)
 }
 
 const struct rt_plan *train_plan_of(const struct train *t) { return &t->plan; }
+
+void train_chosen(const struct train *t, char out[COLLECTIVES_TEXT])
+{
+    collectives_print(shard_gather_algorithm(t->shard), shard_reduce_algorithm(t->shard),
+                      comm_size(t->world), t->nodes->nodes, t->run->shard.mode == SHARD_HYBRID,
+                      out);
+}
 
 void train_explain(const struct train *t, FILE *out)
 {

@@ -15,6 +15,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "comm/comm.h"
+#include "jobs/train/collectives.h"
 #include "jobs/train/runfile.h"
 #include "runtime/data/tokens.h"
 #include "runtime/memory.h"
@@ -28,6 +29,7 @@ struct train_step_result {
     double loss, grad_norm, learning_rate, step_s;
     double phase_s[RT_PHASES]; /* of this rank; the slowest rank's where metrics say so */
     uint64_t gathered_bytes, reduced_bytes;
+    double gather_under_way_s; /* of this rank; computing may have hidden it */
     uint64_t valid_tokens;
     bool stop; /* a rank was asked to stop (train_options.stop): the same on all ranks */
 };
@@ -97,6 +99,8 @@ uint64_t train_tokenizer_digest(const struct train *t);
 uint64_t train_tokens_total(const struct train *t);
 double train_flops_per_token(const struct train *t);
 const struct rt_plan *train_plan_of(const struct train *t);
+/* Which algorithms the collectives take, as shard.chosen has it. */
+void train_chosen(const struct train *t, char out[COLLECTIVES_TEXT]);
 void train_explain(const struct train *t, FILE *out);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef JOBS_TRAIN_TRAIN_IMPL_H
 #define JOBS_TRAIN_TRAIN_IMPL_H
 
+#include "jobs/train/collectives.h"
 #include "jobs/train/train.h"
 #include "jobs/train/work.h"
 #include "model/kernels.h"
@@ -19,6 +20,7 @@ struct train {
     bool memory_known;
 
     struct comm_nodes *nodes;
+    struct collectives collectives;
     struct rt_trace *trace;
     struct rt_tensors *tensors;
     struct rt_plan plan;
@@ -48,11 +50,10 @@ struct train_layers {
 };
 RT_NODISCARD rt_status train_layers(const struct runfile *r, int size, int rank,
                                     struct train_layers *out);
-/* The plan from them; own: elements that a rank owns. */
+/* The plan from them. */
 RT_NODISCARD rt_status train_add_plan(const struct runfile *r, const struct train_layers *l,
                                       const struct rt_tensors *tensors,
                                       const struct shard_shape *shape, struct rt_plan *plan);
-size_t train_own_elements(const struct rt_tensors *tensors, int size);
 
 /* jobs/train/batch.c: this rank's samples of the next step, in inputs and targets; *valid counts
  * its targets. The step after is announced to the reader. Not collective. */

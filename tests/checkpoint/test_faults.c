@@ -3,7 +3,8 @@
  * Run under faultfs (LD_PRELOAD), with one rank and with two. After every fault: each step that
  * bears its name verifies, the old one among them; LATEST names one of them; success was reported
  * exactly if the new one stands; nothing else is left, and the next save works.
- * With one rank also: the order of writes, syncs and renames; killed at each operation (a forked process saves), and torn writes.
+ * With one rank also: the order of writes, syncs and renames; killed at each operation (a forked
+ * process saves), and torn writes.
  */
 #include <dirent.h>
 #include <dlfcn.h>

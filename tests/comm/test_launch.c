@@ -13,7 +13,7 @@ int main(int argc, char **argv)
 
     if (st != RT_OK) return rt_status_exit(st);
     printf("rank %d of %d, %s, single copy %s\n", comm_rank(world), comm_size(world),
-           comm_library(), copy == NULL ? "unset" : copy);
+           comm_library(world), copy == NULL ? "unset" : copy);
     fflush(stdout);
     if (argc == 2 && strcmp(argv[1], "abort") == 0) {
         if (comm_rank(world) == 1) {

@@ -14,7 +14,7 @@ import unittest
 
 SOURCE = pathlib.Path(sys.argv.pop(1)).resolve()
 
-# ctest: -N lists what -R and -E leave of three tests, else "runs" them; -R must be given once.
+# ctest: -N lists what -R and -E leave of these tests, else "runs" them; -R must be given once.
 CTEST = r"""#!/bin/bash
 echo "$*" >>"$LOG"
 list=no with=. without=^$
@@ -26,7 +26,8 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-names=$(printf '%s\n' docs_page loader.np2 model | grep -E "$with" | grep -vE "$without")
+names=$(printf '%s\n' docs_page loader.np2 model test_comm.np2 test_comm.np7 \
+    test_command.np1 | grep -E "$with" | grep -vE "$without")
 if [ $list = yes ]; then
     i=0
     for name in $names; do echo "  Test #$((++i)): $name"; done
@@ -68,19 +69,24 @@ class Run(unittest.TestCase):
         return done.returncode, done.stdout.splitlines()[-1], builds
 
     def test_a_name_that_a_build_leaves_out_runs_in_the_others_only(self):
-        # two format checks and four builds pass, and the test once
-        self.assertEqual(self.only("docs"), (0, "7 passed, 0 failed", ["build"]))
+        # two format checks and five builds pass, and the test once
+        self.assertEqual(self.only("docs"), (0, "8 passed, 0 failed", ["build"]))
 
     def test_a_part_of_a_build_is_narrowed_not_widened(self):
         code, last, builds = self.only("model")
         self.assertEqual((code, builds), (0, ["build", "build-clang", "build-asan"]))
-        self.assertEqual(last, "9 passed, 0 failed")
-        self.assertEqual(self.only("loader[.]np")[1:], ("10 passed, 0 failed", [
+        self.assertEqual(last, "10 passed, 0 failed")
+        self.assertEqual(self.only("loader[.]np")[1:], ("11 passed, 0 failed", [
             "build", "build-clang", "build-asan", "build-tsan"]))
+
+    def test_mpich_runs_what_meets_between_ranks_but_not_on_seven(self):
+        code, last, builds = self.only("test_comm")
+        self.assertEqual((code, builds), (0, ["build", "build-clang", "build-mpich", "build-asan"]))
+        self.assertEqual(last, "17 passed, 0 failed")  # 3 in each of three builds and 1
 
     def test_a_name_that_no_build_has_is_one_failure(self):
         code, last, builds = self.only("nothing")
-        self.assertEqual((code, last, builds), (1, "6 passed, 1 failed", []))
+        self.assertEqual((code, last, builds), (1, "7 passed, 1 failed", []))
         self.assertEqual(self.only("nothing", "--quick")[1], "3 passed, 1 failed")
 
 

@@ -109,11 +109,39 @@ def more_ranks_than_samples():
     refused(pretrain("run", ranks=9), 2, f"9 ranks, but batch.global_sequences is {SEQUENCES}")
 
 
+def replicas_want_nodes_of_one_size():
+    uneven = pretrain("run", ranks=3, shard__mode="hybrid", shard__ranks_per_node=2)
+    refused(uneven, 2, "shard.mode is hybrid", "node 0 has 2, node 1 has 1", "shard.mode to full")
+    check(uneven.err.count("shard.mode is hybrid") == 1, f"one rank says it: {uneven.err}")
+    refused(recua("plan", "run.yaml", "--ranks", 7, "--per-node", 4, "--set", "shard.mode=hybrid"), 2,
+            "shard.mode is hybrid", "node 0 has 4, node 1 has 3")
+
+
+def exact_sums_want_powers_of_two():
+    def exact(ranks=1, **keys):
+        return pretrain("run", ranks=ranks, reduce="exact", **keys)
+
+    refused(exact(3), 2, "here are 3", "start 2")
+    refused(exact(2, batch__global_sequences=12), 2, "batch.global_sequences 12 is not 2 ranks times "
+            "batch.micro_sequences 2", "to 8 or 16")
+    refused(exact(2, batch__global_sequences=9), 2, "batch.global_sequences 9")
+    refused(exact(2, batch__micro_sequences=8), 2, "batch.micro_sequences 8", "to 16 or 32")
+    refused(exact(batch__global_sequences=6), 2, "1 rank times")
+    refused(exact(wire="bf16"), 2, "wire is bf16", "set wire to fp32")
+    refused(exact(shard__algorithm="ring"), 2, "'ring'", "direct or auto")
+    uneven = exact(4, shard__ranks_per_node=3)
+    refused(uneven, 2, "node 0 has 3, node 1 has 1", "start 2 a node")
+    check(uneven.err.count("node 0 has 3") == 1, f"one rank says it: {uneven.err}")
+    for arguments in (["--ranks", 3], ["--ranks", 8, "--per-node", 3],
+                      ["--ranks", 2, "--set", "wire=bf16"]):
+        refused(recua("plan", "run.yaml", *settings(reduce="exact"), *arguments), 2, "exact",
+                "reduce to fast")
+
+
 def what_is_not_built_yet_says_so_with_3():
     refused(pretrain("run", device="cuda"), 3, "cuda", "not built yet")
-    refused(pretrain("run", reduce="exact"), 3, "exact", "not built yet")
     refused(pretrain("run", checkpoint__files="node"), 3, "not built yet")
-    for name in ("sft", "reward", "reject", "ppo", "evaluate", "import", "export", "fabric",
+    for name in ("sft", "reward", "reject", "ppo", "evaluate", "import", "export",
                  "energy", "report"):
         refused(recua(name, "x"), 3, name, "not built yet")
 
@@ -175,6 +203,8 @@ def damaged_checkpoints():
 run_cases(unknown_keys_name_file_line_and_the_nearest, wrong_values_name_the_limit,
           dimensions_that_do_not_fit_together, token_files,
           tokens_beyond_the_vocabulary, weights_are_part_of_the_data, more_ranks_than_samples,
-          what_is_not_built_yet_says_so_with_3, the_command_line, a_launcher_that_mpi_does_not_see,
+          replicas_want_nodes_of_one_size, exact_sums_want_powers_of_two,
+          what_is_not_built_yet_says_so_with_3, the_command_line,
+          a_launcher_that_mpi_does_not_see,
           output_that_cannot_be_written, a_run_is_resumed_only_as_the_same_run,
           damaged_checkpoints)

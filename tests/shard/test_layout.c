@@ -5,8 +5,8 @@
 #include "tests/check.h"
 #include "tests/shard/toy.h"
 
-/* Each element of each tensor has exactly one owner, at the place that the owner says. */
-static void every_element_has_one_owner(int P)
+/* Each element of each tensor has exactly one owner in a replica, at the place that the owner says. */
+static void every_element_has_one_owner(int P, int replicas)
 {
     static unsigned char owners[TOY_TENSORS][400];
     uint64_t sum = 0;
@@ -15,7 +15,8 @@ static void every_element_has_one_owner(int P)
     for (int r = 0; r < P; r++) {
         struct shard_layout l;
         size_t before = 0;
-        if (!CHECK_OK(shard_layout_create(&toy, P, r, &l))) return;
+        if (!CHECK_OK(shard_layout_create(&toy, P, r, replicas, &l))) return;
+        for (int u = 0; u < TOY_UNITS; u++) CHECK(l.slice[u] % (size_t)replicas == 0);
         for (size_t e = 0; e < l.extents_count; e++) {
             const struct shard_extent *x = &l.extents[e];
             const struct rt_tensor *t = &toy.items[x->tensor];
@@ -54,8 +55,12 @@ static uint64_t planned(const struct shard_options *o, const struct shard_shape 
 
 static void the_plan_says_what_each_mode_needs(void)
 {
-    struct shard_options o = {
-        .prefetch = 1, .compute = RT_BF16, .wire = RT_F32, .algorithm = "auto", .training = true};
+    struct shard_options o = {.prefetch = 1,
+                              .compute = RT_BF16,
+                              .wire = RT_F32,
+                              .algorithm = "auto",
+                              .training = true,
+                              .micro_steps = 1};
     const struct shard_shape four = {.size = 4, .rank = 1, .nodes = 1, .local_size = 4};
     const size_t own = (9 + 18 + 18 + 90 + 17) * sizeof(float); /* ceil(n/4) of each unit */
 
@@ -74,18 +79,22 @@ static void the_plan_says_what_each_mode_needs(void)
     CHECK(planned(&o, &four, "shard/unit_gradients") == 0);
 }
 
+static uint64_t lines(uint64_t bytes) { return (bytes + 63) / 64 * 64; }
+
 static void staging_follows_the_nodes(void)
 {
     struct shard_options o = {
-        .compute = RT_F32, .wire = RT_F32, .algorithm = "ring", .training = true};
+        .compute = RT_F32, .wire = RT_F32, .algorithm = "ring", .training = true, .micro_steps = 1};
     struct shard_shape s = {.size = 6, .rank = 0, .nodes = 3, .local_size = 2};
     const size_t slice = (357 + 5) / 6;
 
-    CHECK(planned(&o, &s, "shard/staging") == 3 * slice * 4); /* ring: 3 blocks */
+    /* Of each of the two reductions that may be under way, in whole cache lines: ring 2 blocks that
+     * take turns; direct 3 to send, 3 received, 1 for the own node's sum. */
+    CHECK(planned(&o, &s, "shard/staging") == 2 * lines(2 * slice * 4));
     o.algorithm = "direct";
-    CHECK(planned(&o, &s, "shard/staging") == (2 + 3) * slice * 4); /* 2 sent, 3 node sums */
+    CHECK(planned(&o, &s, "shard/staging") == 2 * lines((2 * 3 + 1) * slice * 4));
     o.wire = RT_BF16;
-    CHECK(planned(&o, &s, "shard/staging") == 3 * slice * 4 + (2 + 3) * slice * 2);
+    CHECK(planned(&o, &s, "shard/staging") == 2 * lines(slice * 4 + 2 * 3 * slice * 2));
     o.wire = RT_F32;
     /* 7 ranks as 4+3, every rank: the plan from the shape alone and from `first` agree. */
     const int first[] = {0, 4, 7};
@@ -94,34 +103,72 @@ static void staging_follows_the_nodes(void)
         struct shard_shape given = guess;
         given.first = first;
         uint64_t bytes = planned(&o, &given, "shard/staging");
-        CHECK(bytes == planned(&o, &guess, "shard/staging"));
+        CHECK(bytes > 0 && bytes == planned(&o, &guess, "shard/staging"));
         /* local rank 0 of the node of 3 also serves local rank 3 of the other */
-        size_t sent = r < 3 ? 1 : r == 3 ? 0 : r == 4 ? 2 : 1;
-        CHECK(bytes == (sent + 2) * ((357 + 6) / 7) * 4);
+        given.rank = guess.rank = 4;
+        given.local_size = guess.local_size = 3;
+        CHECK(r == 4 || bytes < planned(&o, &given, "shard/staging"));
     }
+}
+
+/* Three nodes of two: a replica each, cut in two; slices are three blocks, each summed
+ * over the replicas by one of them: 3 blocks to send, 3 received. */
+static void replicas_hold_a_node_s_share(void)
+{
+    struct shard_options o = {.mode = SHARD_HYBRID,
+                              .compute = RT_F32,
+                              .wire = RT_F32,
+                              .algorithm = "direct",
+                              .training = true,
+                              .micro_steps = 4};
+    const struct shard_shape s = {.size = 6, .rank = 3, .nodes = 3, .local_size = 2};
+    const size_t own = 3 * (6 + 12 + 12 + 60 + 11), block = 60; /* ceil(n/6) of each unit, thrice */
+
+    CHECK(shard_planned_elements(&toy, SHARD_HYBRID, &s) == own);
+    CHECK(shard_planned_elements(&toy, SHARD_FULL, &s) == own / 3);
+    CHECK(planned(&o, &s, "shard/master") == own * sizeof(float));
+    CHECK(planned(&o, &s, "shard/gradients") == own * sizeof(float));
+    CHECK(planned(&o, &s, "shard/slots") == 4096);
+    CHECK(planned(&o, &s, "shard/unit_gradients") == 2 * 2 * 4096);
+    CHECK(planned(&o, &s, "shard/staging") == 2 * lines(2 * 3 * block * 4));
+    o.wire = RT_BF16;
+    CHECK(planned(&o, &s, "shard/staging") == 2 * lines(2 * 3 * block * 2));
+    o.training = false;
+    CHECK(planned(&o, &s, "shard/staging") == 0);
 }
 
 static void what_cannot_be_is_refused(void)
 {
-    struct shard_options o = {.prefetch = -1, .algorithm = "auto", .training = true};
+    struct shard_options o = {
+        .prefetch = -1, .algorithm = "auto", .training = true, .micro_steps = 1};
     const struct shard_shape one = {.size = 1, .rank = 0, .nodes = 1, .local_size = 1};
+    const struct shard_shape uneven = {.size = 5, .rank = 0, .nodes = 2, .local_size = 3};
     const struct shard_shape none = {.size = 2, .rank = 2, .nodes = 1, .local_size = 2};
     struct rt_plan plan = {0};
 
     CHECK(shard_plan(&toy, &o, &one, &plan) == RT_EINVAL);
-    o.prefetch = 16;
+    o.prefetch = COMM_TICKETS - 1;
     CHECK(shard_plan(&toy, &o, &one, &plan) == RT_EINVAL);
     o.prefetch = 1;
     CHECK(shard_plan(&toy, &o, &none, &plan) == RT_EINVAL);
+    o.micro_steps = 0;
+    CHECK(shard_plan(&toy, &o, &one, &plan) == RT_EINVAL);
+    o.micro_steps = 1;
+    CHECK_OK(shard_plan(&toy, &o, &one, &plan));
+    rt_plan_clear(&plan);
+    o.mode = SHARD_HYBRID;
+    CHECK(shard_plan(&toy, &o, &uneven, &plan) == RT_EINVAL);
     rt_plan_clear(&plan);
 }
 
 int main(void)
 {
-    for (int P = 1; P <= 40; P++) every_element_has_one_owner(P);
-    every_element_has_one_owner(400); /* more ranks than most units have elements */
+    for (int P = 1; P <= 40; P++)
+        for (int replicas = 1; replicas <= 5; replicas++) every_element_has_one_owner(P, replicas);
+    every_element_has_one_owner(400, 1); /* more ranks than most units have elements */
     the_plan_says_what_each_mode_needs();
     staging_follows_the_nodes();
+    replicas_hold_a_node_s_share();
     what_cannot_be_is_refused();
     return check_failures > 0;
 }

@@ -35,7 +35,7 @@ static void slots_hold_what_is_lent(const struct shard_order *o, int depth, bool
         for (; fill < o->fills_count && o->fills[fill].from < use; fill++) {
             const struct shard_fill *f = &o->fills[fill];
             CHECK(f->slot >= 0 && f->slot < slots);
-            CHECK(f->from <= f->due && f->due <= f->use && f->after <= f->from);
+            CHECK(f->from < f->use && f->after <= f->from);
             CHECK(f->use - f->from - 1 <= depth || f->from == -1);
             for (int i = f->after + 1; i < f->use; i++) CHECK(o->uses[i].slot != f->slot);
             held[f->slot] = f->unit;

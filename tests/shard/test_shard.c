@@ -1,5 +1,5 @@
 /* tests/shard/test_shard.c - weights lent and gradients reduced: node sizes, modes, prefetch,
- * types, algorithms; ranks of different speed; misuse
+ * types, algorithms, micro-steps; ranks of different speed; misuse
  *
  * Weights and gradients are small integers, exact in bf16 and in every sum. Gaps and padding of
  * the gradients are NaN, so that one that leaks shows.
@@ -12,6 +12,8 @@
 #include "shard/shard.h"
 #include "tests/check_mpi.h"
 #include "tests/shard/toy.h"
+
+enum { MICRO_STEPS = 2 }; /* unless a test says otherwise */
 
 struct setting {
     struct comm_nodes *nodes;
@@ -37,6 +39,7 @@ static rt_status open_setting(struct setting *s, struct comm *g, int ranks_per_n
 
     *s = (struct setting){.options = *o, .P = comm_size(g), .rank = comm_rank(g), .noise = 1};
     s->options.vector = &rt_vector_ref;
+    if (o->micro_steps == 0) s->options.micro_steps = MICRO_STEPS;
     RT_TRY_OUT(comm_nodes_create(g, ranks_per_node, &s->nodes));
     const struct shard_shape shape = {.size = s->P,
                                       .rank = s->rank,
@@ -125,9 +128,9 @@ static void visit(struct setting *s, int unit, bool backward, gradient_of value)
     dawdle(s);
 }
 
-static void train(struct setting *s, bool first, gradient_of value)
+static void train(struct setting *s, int micro, gradient_of value)
 {
-    CHECK_OK(shard_begin(s->shard, SHARD_PASS_TRAIN, first));
+    CHECK_OK(shard_begin(s->shard, SHARD_PASS_TRAIN, micro));
     for (int u = 0; u < TOY_UNITS - 1; u++) visit(s, u, false, value);
     for (int u = TOY_UNITS - 1; u >= 0; u--) visit(s, u, true, value);
     CHECK_OK(shard_end(s->shard));
@@ -135,7 +138,7 @@ static void train(struct setting *s, bool first, gradient_of value)
 
 static void forward(struct setting *s)
 {
-    CHECK_OK(shard_begin(s->shard, SHARD_PASS_FORWARD, false));
+    CHECK_OK(shard_begin(s->shard, SHARD_PASS_FORWARD, 0));
     for (int u = 0; u < TOY_UNITS; u++) visit(s, u, false, NULL);
     CHECK_OK(shard_end(s->shard));
 }
@@ -157,18 +160,24 @@ static void check_gradients(const struct setting *s, int times)
         CHECK(shard_gradients(s->shard)[shard_own_elements(s->shard) - 1] == 0);
 }
 
+/* hybrid: replicas are summed with the last micro-step. */
+static void step(struct setting *s)
+{
+    for (int m = 0; m < s->options.micro_steps; m++) {
+        train(s, m, gradient);
+        if (s->options.mode != SHARD_HYBRID || m == s->options.micro_steps - 1)
+            check_gradients(s, m + 1);
+    }
+}
+
 static void some_steps(struct setting *s)
 {
     set_weights(s, 1);
-    train(s, true, gradient);
-    check_gradients(s, 1);
-    train(s, false, gradient); /* a second micro-step */
-    check_gradients(s, 2);
+    step(s);
     forward(s);
     set_weights(s, 2);
     forward(s);
-    train(s, true, gradient);
-    check_gradients(s, 1);
+    step(s);
     forward(s);
     forward(s);
 }
@@ -180,11 +189,12 @@ static bool even(const struct comm *g, int k)
 
 static void all_prefetches(struct comm *g, int ranks_per_node, struct shard_options o)
 {
-    static const int prefetch[] = {0, 1, 2, 5};
+    static const int prefetch[] = {0, 1, 2, 3, 5};
 
     for (size_t i = 0; i < sizeof prefetch / sizeof prefetch[0]; i++) {
         struct setting s;
         o.prefetch = prefetch[i];
+        o.micro_steps = 1 + (int)i % 3;
         if (!CHECK_OK(open_setting(&s, g, ranks_per_node, &o))) return;
         some_steps(&s);
         close_setting(&s);
@@ -195,7 +205,8 @@ static void all_nodes(struct comm *g, shard_mode mode)
 {
     const int P = comm_size(g), layouts[] = {0, 1, 2, (P + 1) / 2};
 
-    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++)
+    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
+        if (mode == SHARD_HYBRID && !even(g, layouts[i])) continue;
         for (int type = 0; type < 2; type++) {
             struct shard_options o = {.mode = mode,
                                       .compute = type == 0 ? RT_F32 : RT_BF16,
@@ -206,10 +217,12 @@ static void all_nodes(struct comm *g, shard_mode mode)
             o.algorithm = "ring";
             if (layouts[i] != 0 && even(g, layouts[i])) all_prefetches(g, layouts[i], o);
         }
+    }
 }
 
 static void full_lends_and_reduces(struct comm *g) { all_nodes(g, SHARD_FULL); }
 static void grads_lends_and_reduces(struct comm *g) { all_nodes(g, SHARD_GRADS); }
+static void hybrid_lends_and_reduces(struct comm *g) { all_nodes(g, SHARD_HYBRID); }
 
 static void bf16_between_nodes_is_exact_for_small_integers(struct comm *g)
 {
@@ -243,8 +256,7 @@ static void the_same_twice_gives_the_same_bits(struct comm *g)
         set_weights(&s, 1);
         for (int round = 0; round < 5 && CHECK(before != NULL); round++) {
             memset(shard_gradients(s.shard), 0, n * sizeof(float));
-            train(&s, true, fraction);
-            train(&s, false, fraction);
+            for (int m = 0; m < MICRO_STEPS; m++) train(&s, m, fraction);
             size_t count = 0;
             const struct shard_extent *e = shard_extents(s.shard, &count);
             for (size_t x = 0; x < count; x++) {
@@ -255,6 +267,63 @@ static void the_same_twice_gives_the_same_bits(struct comm *g)
         }
         free(before);
         close_setting(&s);
+    }
+}
+
+/* Of every replica, whatever the type on the wire: the rank of the first node that has this local
+ * rank has the same master weights and gradients, bit for bit, and they are near the sum. */
+static void check_replicas(struct setting *s)
+{
+    const size_t n = shard_own_elements(s->shard), first = (size_t)s->nodes->local_rank * n;
+    float *all = malloc((size_t)s->P * n * sizeof *all);
+    const float *mine = shard_gradients(s->shard);
+    size_t count = 0;
+    const struct shard_extent *e = shard_extents(s->shard, &count);
+
+    CHECK(shard_replica(s->shard) == s->nodes->node);
+    if (!CHECK(all != NULL)) return;
+    CHECK_OK(comm_allgather(s->nodes->world, mine, all, n * sizeof *mine));
+    for (size_t k = 0; k < count; k++) {
+        const float *theirs = all + first + e[k].own;
+        CHECK(memcmp(mine + e[k].own, theirs, e[k].count * sizeof *mine) == 0);
+        for (uint64_t i = 0; i < e[k].count; i++) {
+            double sum = 0;
+            for (int r = 0; r < s->P; r++)
+                sum += (double)MICRO_STEPS * (double)fraction(r, e[k].tensor, e[k].start + i);
+            CHECK(fabs(theirs[i] - sum) < (s->options.wire == RT_F32 ? 1e-6 : 8e-3) * sum);
+        }
+    }
+    free(all);
+}
+
+static void replicas_end_with_the_same_bits(struct comm *g)
+{
+    for (int k = 1; k <= comm_size(g); k++)
+        for (int wire = 0; wire < 2 && even(g, k); wire++) {
+            struct setting s;
+            const struct shard_options o = {.mode = SHARD_HYBRID,
+                                            .prefetch = 1,
+                                            .wire = wire == 0 ? RT_F32 : RT_BF16,
+                                            .algorithm = "auto",
+                                            .training = true};
+            if (!CHECK_OK(open_setting(&s, g, k, &o))) return;
+            set_weights(&s, 1);
+            for (int m = 0; m < MICRO_STEPS; m++) train(&s, m, fraction);
+            check_replicas(&s);
+            close_setting(&s);
+        }
+}
+
+static void replicas_want_nodes_of_one_size(struct comm *g)
+{
+    const struct shard_options o = {.mode = SHARD_HYBRID, .algorithm = "auto", .training = true};
+    const struct shard_options full = {.algorithm = "auto", .training = true};
+    struct setting s;
+
+    for (int k = 1; k <= comm_size(g); k++) {
+        if (even(g, k)) continue;
+        CHECK(open_setting(&s, g, k, &o) == RT_EINVAL);
+        if (CHECK_OK(open_setting(&s, g, k, &full))) close_setting(&s);
     }
 }
 
@@ -269,8 +338,8 @@ static void another_order_than_the_schedule_is_refused(struct comm *g)
     set_weights(&s, 1);
     CHECK(shard_acquire(s.shard, 0, false, &lent) == RT_EINVAL); /* no pass */
     CHECK(shard_end(s.shard) == RT_EINVAL);
-    CHECK_OK(shard_begin(s.shard, SHARD_PASS_TRAIN, true));
-    CHECK(shard_begin(s.shard, SHARD_PASS_TRAIN, true) == RT_EINVAL);
+    CHECK_OK(shard_begin(s.shard, SHARD_PASS_TRAIN, 0));
+    CHECK(shard_begin(s.shard, SHARD_PASS_TRAIN, 0) == RT_EINVAL);
     CHECK(shard_acquire(s.shard, 1, false, &lent) == RT_EINVAL);
     CHECK(lent.weights == NULL);
     CHECK(shard_acquire(s.shard, 0, true, &lent) == RT_EINVAL);
@@ -290,18 +359,16 @@ static void another_order_than_the_schedule_is_refused(struct comm *g)
 
 static void without_training_there_are_no_gradients(struct comm *g)
 {
-    for (int k = 0; k <= 1; k++) {
-        const struct shard_options o = {.mode = k == 0 ? SHARD_FULL : SHARD_GRADS,
-                                        .prefetch = 1,
-                                        .wire = RT_F32,
-                                        .algorithm = "auto"};
+    for (int k = SHARD_FULL; k <= SHARD_HYBRID; k++) {
+        const struct shard_options o = {
+            .mode = (shard_mode)k, .prefetch = 1, .wire = RT_F32, .algorithm = "auto"};
         struct setting s;
-        if (!CHECK_OK(open_setting(&s, g, k, &o))) return;
+        if (!CHECK_OK(open_setting(&s, g, k == SHARD_GRADS ? 1 : 0, &o))) return;
         CHECK(shard_gradients(s.shard) == NULL);
         set_weights(&s, 3);
         forward(&s);
         forward(&s);
-        CHECK(shard_begin(s.shard, SHARD_PASS_TRAIN, true) == RT_EINVAL);
+        CHECK(shard_begin(s.shard, SHARD_PASS_TRAIN, 0) == RT_EINVAL);
         close_setting(&s);
     }
 }
@@ -309,8 +376,11 @@ static void without_training_there_are_no_gradients(struct comm *g)
 /* One rank's memory is of an empty plan. */
 static void one_rank_cannot_and_all_hear(struct comm *g)
 {
-    const struct shard_options o = {
-        .wire = RT_F32, .algorithm = "auto", .training = true, .vector = &rt_vector_ref};
+    const struct shard_options o = {.wire = RT_F32,
+                                    .algorithm = "auto",
+                                    .training = true,
+                                    .micro_steps = 1,
+                                    .vector = &rt_vector_ref};
     struct comm_nodes *nodes = NULL;
     struct rt_memory *memory = NULL;
     struct rt_plan plan = {0};
@@ -343,8 +413,7 @@ static void counters_and_explanation(struct comm *g)
     if (!CHECK_OK(open_setting(&s, g, 0, &o))) return;
     for (int u = 0; u < TOY_UNITS; u++) elements += padded(&s, u);
     set_weights(&s, 1);
-    train(&s, true, gradient);
-    train(&s, false, gradient);
+    for (int m = 0; m < MICRO_STEPS; m++) train(&s, m, gradient);
     shard_take_counters(s.shard, &c);
     CHECK(c.gathered_bytes == 2 * elements && c.reduced_bytes == 2 * 4 * elements);
     shard_take_counters(s.shard, &c);
@@ -364,9 +433,12 @@ int main(int argc, char **argv)
     static const struct check_case cases[] = {
         {"full lends and reduces", full_lends_and_reduces},
         {"grads lends and reduces", grads_lends_and_reduces},
+        {"hybrid lends and reduces", hybrid_lends_and_reduces},
         {"bf16 between nodes is exact for small integers",
          bf16_between_nodes_is_exact_for_small_integers},
         {"the same twice gives the same bits", the_same_twice_gives_the_same_bits},
+        {"replicas end with the same bits", replicas_end_with_the_same_bits},
+        {"replicas want nodes of one size", replicas_want_nodes_of_one_size},
         {"another order than the schedule is refused", another_order_than_the_schedule_is_refused},
         {"without training there are no gradients", without_training_there_are_no_gradients},
         {"one rank cannot and all hear", one_rank_cannot_and_all_hear},

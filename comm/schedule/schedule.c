@@ -1,17 +1,7 @@
-/* comm/schedule.c - building, asking and printing schedules; the table of algorithms */
-#include "comm/schedule.h"
+/* comm/schedule/schedule.c - building, asking and printing schedules */
+#include "comm/schedule/schedule.h"
 
 #include <stdlib.h>
-
-const struct comm_algorithm comm_algorithms[] = {
-    {.name = "direct", .gather = comm_gather_direct, .reduce = comm_reduce_direct},
-    {.name = "ring",
-     .even_only = true,
-     .fp32_only = true,
-     .gather = comm_gather_ring,
-     .reduce = comm_reduce_ring},
-    {.name = NULL},
-};
 
 int comm_layout_node(const struct comm_layout *l, int rank)
 {
@@ -39,12 +29,6 @@ bool comm_layout_even(const struct comm_layout *l)
     return true;
 }
 
-int comm_layout_deputy(const struct comm_layout *l, int node, int owner)
-{
-    int lane = owner - l->first[comm_layout_node(l, owner)];
-    return l->first[node] + lane % comm_layout_local_size(l, node);
-}
-
 /* Room for one more of `bytes` each, or NULL and broken. */
 static void *grow(struct comm_schedule *s, void *array, size_t count, size_t *capacity,
                   size_t bytes)
@@ -62,51 +46,55 @@ static void *grow(struct comm_schedule *s, void *array, size_t count, size_t *ca
 
 void comm_schedule_round(struct comm_schedule *s)
 {
+    if (s->rounds_count > 0 && s->rounds[s->rounds_count - 1] == s->steps_count) return;
     size_t *rounds = grow(s, s->rounds, s->rounds_count, &s->rounds_capacity, sizeof *rounds);
-
     if (rounds == NULL) return;
     s->rounds = rounds;
     s->rounds[s->rounds_count++] = s->steps_count;
 }
 
-static void use(struct comm_schedule *s, struct comm_place p)
+static void use(struct comm_schedule *s, struct comm_place p, size_t count)
 {
     size_t *used = p.space == COMM_SPACE_STAGE  ? &s->stage_blocks
                    : p.space == COMM_SPACE_WIRE ? &s->wire_blocks
                                                 : NULL;
-    if (used != NULL && *used < p.offset + 1) *used = p.offset + 1;
+    const size_t end = p.offset + (count - 1) * p.stride + 1;
+
+    if (used != NULL && *used < end) *used = end;
 }
 
-static void add(struct comm_schedule *s, comm_step_kind kind, int peer, struct comm_place at)
+static void add(struct comm_schedule *s, comm_step_kind kind, int peer, struct comm_place at,
+                size_t count)
 {
     struct comm_step *steps = grow(s, s->steps, s->steps_count, &s->steps_capacity, sizeof *steps);
 
     if (steps == NULL) return;
     s->steps = steps;
     s->steps[s->steps_count++] = (struct comm_step){
-        .kind = kind, .peer = peer, .at = at, .count = 1, .source = s->sources_count};
-    use(s, at);
+        .kind = kind, .peer = peer, .at = at, .count = count, .source = s->sources_count};
+    use(s, at, count);
 }
 
-void comm_schedule_send(struct comm_schedule *s, int peer, struct comm_place from)
+void comm_schedule_send(struct comm_schedule *s, int peer, struct comm_place from, size_t count)
 {
-    add(s, COMM_STEP_SEND, peer, from);
+    add(s, COMM_STEP_SEND, peer, from, count);
 }
 
-void comm_schedule_recv(struct comm_schedule *s, int peer, struct comm_place to)
+void comm_schedule_recv(struct comm_schedule *s, int peer, struct comm_place to, size_t count)
 {
-    add(s, COMM_STEP_RECV, peer, to);
+    add(s, COMM_STEP_RECV, peer, to, count);
 }
 
-void comm_schedule_copy(struct comm_schedule *s, struct comm_place to, struct comm_place from)
+void comm_schedule_copy(struct comm_schedule *s, struct comm_place to, struct comm_place from,
+                        size_t count)
 {
-    add(s, COMM_STEP_COPY, -1, to);
+    add(s, COMM_STEP_COPY, -1, to, count);
     comm_schedule_source(s, from);
 }
 
-void comm_schedule_reduce(struct comm_schedule *s, struct comm_place to)
+void comm_schedule_reduce(struct comm_schedule *s, struct comm_place to, size_t count)
 {
-    add(s, COMM_STEP_REDUCE, -1, to);
+    add(s, COMM_STEP_REDUCE, -1, to, count);
 }
 
 void comm_schedule_source(struct comm_schedule *s, struct comm_place from)
@@ -117,20 +105,9 @@ void comm_schedule_source(struct comm_schedule *s, struct comm_place from)
     if (sources == NULL) return;
     s->sources = sources;
     s->sources[s->sources_count++] = from;
-    s->steps[s->steps_count - 1].sources++;
-    use(s, from);
-}
-
-void comm_schedule_node_sum(struct comm_schedule *s, const struct comm_layout *l,
-                            struct comm_place to, int slice)
-{
-    const int here = comm_layout_local_size(l, comm_layout_node(l, l->rank));
-
-    comm_schedule_reduce(s, to);
-    for (int i = 0; i < here; i++)
-        comm_schedule_source(
-            s,
-            (struct comm_place){.space = COMM_SPACE_LOCAL, .buffer = i, .offset = (size_t)slice});
+    struct comm_step *step = &s->steps[s->steps_count - 1];
+    step->sources++;
+    use(s, from, step->count);
 }
 
 rt_status comm_schedule_check(const struct comm_schedule *s)
@@ -139,7 +116,7 @@ rt_status comm_schedule_check(const struct comm_schedule *s)
     return RT_OK;
 }
 
-static size_t round_end(const struct comm_schedule *s, size_t round)
+size_t comm_schedule_round_end(const struct comm_schedule *s, size_t round)
 {
     return round + 1 < s->rounds_count ? s->rounds[round + 1] : s->steps_count;
 }
@@ -150,7 +127,8 @@ size_t comm_schedule_transfers(const struct comm_schedule *s)
 
     for (size_t r = 0; r < s->rounds_count; r++) {
         size_t n = 0;
-        for (size_t i = s->rounds[r]; i < round_end(s, r); i++) n += s->steps[i].peer >= 0;
+        for (size_t i = s->rounds[r]; i < comm_schedule_round_end(s, r); i++)
+            n += s->steps[i].peer >= 0;
         if (n > most) most = n;
     }
     return most;
@@ -165,13 +143,26 @@ size_t comm_schedule_most_sources(const struct comm_schedule *s)
     return most;
 }
 
-static void print_place(struct comm_place p, FILE *out)
+size_t comm_schedule_most_count(const struct comm_schedule *s)
+{
+    size_t most = 0;
+
+    for (size_t i = 0; i < s->steps_count; i++)
+        if (s->steps[i].count > most) most = s->steps[i].count;
+    return most;
+}
+
+/* "wire[3]", of several blocks "unit[1+8k, k<4]". */
+static void print_place(struct comm_place p, size_t count, FILE *out)
 {
     static const char *const names[COMM_SPACES] = {"unit", "local", "own", "stage", "wire"};
 
     fprintf(out, " %s", names[p.space]);
     if (p.space == COMM_SPACE_LOCAL) fprintf(out, " %d", p.buffer);
-    fprintf(out, "[%zu]", p.offset);
+    if (count == 1)
+        fprintf(out, "[%zu]", p.offset);
+    else
+        fprintf(out, "[%zu+%zuk, k<%zu]", p.offset, p.stride, count);
 }
 
 void comm_schedule_print(const struct comm_schedule *s, FILE *out)
@@ -180,16 +171,16 @@ void comm_schedule_print(const struct comm_schedule *s, FILE *out)
 
     for (size_t r = 0; r < s->rounds_count; r++) {
         fprintf(out, "round %zu\n", r);
-        for (size_t i = s->rounds[r]; i < round_end(s, r); i++) {
+        for (size_t i = s->rounds[r]; i < comm_schedule_round_end(s, r); i++) {
             const struct comm_step *step = &s->steps[i];
             fprintf(out, "  %s", names[step->kind]);
-            print_place(step->at, out);
+            print_place(step->at, step->count, out);
             if (step->kind == COMM_STEP_SEND) fprintf(out, " to %d", step->peer);
             if (step->kind == COMM_STEP_RECV) fprintf(out, " from %d", step->peer);
             if (step->sources > 0) fprintf(out, " =");
             for (int k = 0; k < step->sources; k++) {
                 if (k > 0) fprintf(out, " +");
-                print_place(s->sources[step->source + (size_t)k], out);
+                print_place(s->sources[step->source + (size_t)k], step->count, out);
             }
             fprintf(out, "\n");
         }
