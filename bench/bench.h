@@ -9,5 +9,6 @@
 
 int bench_gemm(int argc, char **argv); /* the matmul peak of this machine, all ranks at once */
 int bench_step(int argc, char **argv); /* one training step: tokens/s, MFU, where the time goes */
+int bench_comm(int argc, char **argv); /* the interconnect: ours, MPI's, links, pairs, overlap */
 
 #endif

@@ -18,7 +18,7 @@ static const struct command commands[] = {
     {"gemm", bench_gemm, "the matmul peak of this machine in fp32 and bf16"},
     {"step", bench_step,
      "one training step: tokens/s, MFU, time by phase, memory against the plan"},
-    {"comm", NULL, "collectives between ranks (not built yet)"},
+    {"comm", bench_comm, "collectives, links and pairs between ranks, beside MPI's own"},
     {"io", NULL, "checkpoint files (not built yet)"},
     {"power", NULL, "energy sensors (not built yet)"},
 };
@@ -40,7 +40,7 @@ static int run_command(const struct command *c, int argc, char **argv)
 
     if (c->run == NULL)
         return rt_status_exit(RT_FAIL(
-            RT_EMISSING, "recua-bench %s is not built yet; there are: gemm, step", c->name));
+            RT_EMISSING, "recua-bench %s is not built yet; there are: gemm, step, comm", c->name));
     snprintf(name, sizeof name, "recua-bench %s", c->name);
     argv[1] = name;
     return c->run(argc - 1, argv + 1);

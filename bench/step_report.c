@@ -15,7 +15,12 @@ static const rt_phase shown[] = {RT_PHASE_GATHER, RT_PHASE_FORWARD,   RT_PHASE_B
                                  RT_PHASE_OTHER};
 enum { SHOWN = sizeof shown / sizeof shown[0] };
 
-static const char *mode_name(shard_mode mode) { return mode == SHARD_GRADS ? "grads" : "full"; }
+static const char *mode_name(shard_mode mode)
+{
+    static const char *const names[] = {"full", "grads", "hybrid"};
+
+    return names[mode];
+}
 
 static void print_phases(const struct step_figures *f)
 {

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The plan's bytes are the measured bytes, within 2 %, and a rank's state falls as 1/P.
 
-Three models whose plan exceeds 512 MB, at 1, 2 and 4 ranks. Measured: private anonymous peak of
+Three models whose plan exceeds 512 MB, at 1, 2 and 4 ranks, and one of them as replicas on pretended
+nodes, each with a whole state. Measured: private anonymous peak of
 all ranks and each shared window once, less the same at the start of the job (bench/memory_peak.c).
 
     test_memory.py SOURCE BUILD
@@ -43,6 +44,9 @@ compute: bf16
 shard: {prefetch: 2}
 """,
 }
+# (model, ranks, pretended nodes, settings)
+CASES = [(name, ranks, 1, []) for name in MODELS for ranks in (1, 2, 4)]
+CASES += [("deep fp32", 4, 2, ["--set", "shard.mode=hybrid", "--set", "shard.ranks_per_node=2"])]
 
 
 def run(ranks, *command):
@@ -54,15 +58,17 @@ def run(ranks, *command):
     return done.stdout
 
 
-def measured(path, ranks):
+def measured(path, ranks, keys):
     out = path.with_suffix(".json")
-    run(ranks, BUILD / "bin/recua-bench", "step", path, "--steps", 1, "--warmup", 1, "--json", out)
+    run(ranks, BUILD / "bin/recua-bench", "step", path, "--steps", 1, "--warmup", 1, "--json", out,
+        *keys)
     return json.loads(out.read_text())
 
 
-def state_bytes(path, ranks):
+def state_bytes(path, ranks, nodes, keys):
     """Master weights, gradients and moments that one rank owns."""
-    plan = json.loads(run(0, BUILD / "bin/recua", "plan", path, "--ranks", ranks, "--json"))
+    plan = json.loads(run(0, BUILD / "bin/recua", "plan", path, "--ranks", ranks, "--per-node",
+                          ranks // nodes, "--json", *keys))
     owned = ("shard/master", "shard/gradients", "optim/exp_avg", "optim/exp_avg_sq")
     return sum(b["bytes"] for b in plan["buffers"] if b["name"] in owned)
 
@@ -70,21 +76,19 @@ def state_bytes(path, ranks):
 def main():
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in MODELS.items():
+        for name, ranks, nodes, keys in CASES:
             path = pathlib.Path(folder) / f"{name.replace(' ', '-')}.yaml"
-            path.write_text(text + REST)
-            whole = state_bytes(path, 1)
-            for ranks in (1, 2, 4):
-                f = measured(path, ranks)
-                planned, peak = f["planned_bytes"], f["measured_peak_bytes"]
-                share = state_bytes(path, ranks) * ranks / whole
-                good = (planned > LEAST_BYTES and abs(peak / planned - 1) <= LIMIT
-                        and 1 <= share < 1.001)
-                failed += not good
-                print(f"{'ok  ' if good else 'FAIL'} {name}, {ranks} ranks: planned "
-                      f"{planned / 1e6:.1f} MB, measured {peak / 1e6:.1f} MB "
-                      f"({100 * (peak / planned - 1):+.2f} %), state a rank x ranks {share:.4f} "
-                      "of one rank's", flush=True)
+            path.write_text(MODELS[name] + REST)
+            f = measured(path, ranks, keys)
+            planned, peak = f["planned_bytes"], f["measured_peak_bytes"]
+            share = state_bytes(path, ranks, nodes, keys) * ranks / state_bytes(path, 1, 1, [])
+            good = (planned > LEAST_BYTES and abs(peak / planned - 1) <= LIMIT
+                    and nodes <= share < nodes + 0.001)
+            failed += not good
+            print(f"{'ok  ' if good else 'FAIL'} {name}, {ranks} ranks"
+                  f"{f', {nodes} replicas' if keys else ''}: planned {planned / 1e6:.1f} MB, "
+                  f"measured {peak / 1e6:.1f} MB ({100 * (peak / planned - 1):+.2f} %), state a rank x "
+                  f"ranks {share:.4f} of one rank's", flush=True)
     sys.exit(failed > 0)
 
 
