@@ -52,12 +52,13 @@ static inline void comm_pause_long(struct comm_pause *p)
         nanosleep(&nap, NULL);
 }
 
-/* Nobody does: this core may be wanted. */
+/* Nobody does: this core may be wanted. p may come from the other way to wait. */
 static inline void comm_pause_asleep(struct comm_pause *p)
 {
-    const int doublings = p->tries - COMM_PAUSE_TRIES;
+    const int most = COMM_PAUSE_TRIES + COMM_PAUSE_DOUBLINGS;
+    const int doublings = (p->tries < most ? p->tries : most) - COMM_PAUSE_TRIES;
 
-    p->tries += doublings < COMM_PAUSE_DOUBLINGS;
+    p->tries += p->tries < most;
     if (doublings < 0) {
         sched_yield();
     } else {
