@@ -41,6 +41,7 @@ rt_status simulate_exchange_open(struct simulate_world *w, const char *gather, c
                                       .unit = RT_BF16,
                                       .slice_max = slice_of(w, elements),
                                       .chunk_bytes = w->chunk_bytes,
+                                      .fabric = "ib", /* chunks as on RDMA */
                                       .depth = w->depth,
                                       .vector = &simulate_vector,
                                       .ops = (gather != NULL ? 1u << COMM_GATHER : 0) |
