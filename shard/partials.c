@@ -34,13 +34,15 @@ float *shard_partials_target(const struct shard_partials *p, int m)
 
 rt_status shard_partials_push(const struct shard_partials *p, int m, const struct rt_vector *vector)
 {
-    const float *parts[LEVELS + 1] = {p->gradients};
+    const void *parts[LEVELS + 1] = {p->gradients};
+    rt_dtype types[LEVELS + 1];
     int full = 0; /* levels that this micro-step completes */
 
     for (; m >> full & 1; full++) parts[full + 1] = level(p, full);
     if (full == 0) return RT_OK;
+    for (int k = 0; k <= full; k++) types[k] = RT_F32;
     /* The newest comes first: a + b and b + a are the same bits, and so the whole chain
      * level[1] + (level[0] + new) is one pass. */
-    return vector->sum(NULL, is_last(p, m) ? p->gradients : level(p, full), parts, full + 1, p->n,
-                       false);
+    return vector->reduce(NULL, is_last(p, m) ? p->gradients : level(p, full), RT_F32, parts, types,
+                          full + 1, p->n, false, false);
 }

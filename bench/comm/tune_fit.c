@@ -133,7 +133,8 @@ static rt_status fit_path(struct bench_run *r, comm_path path, struct pairing *p
 static rt_status fit_gamma(struct bench_run *r, struct comm_costs *c)
 {
     float *x = calloc(VECTOR, sizeof *x), *y = calloc(VECTOR, sizeof *y);
-    const float *const both[2] = {x, y};
+    const void *const both[2] = {x, y};
+    static const rt_dtype types[2] = {RT_F32, RT_F32};
     double times[REPETITIONS];
     rt_status st = x == NULL || y == NULL ? RT_FAIL(RT_ENOMEM, "no memory for two vectors") : RT_OK;
 
@@ -141,7 +142,7 @@ static rt_status fit_gamma(struct bench_run *r, struct comm_costs *c)
     for (int i = 0; i < REPETITIONS; i++) {
         RT_TRY_OUT(comm_barrier(r->world));
         const double start = rt_now_s();
-        RT_TRY_OUT(rt_vector_cpu.sum(NULL, x, both, 2, VECTOR, false));
+        RT_TRY_OUT(rt_vector_cpu.reduce(NULL, x, RT_F32, both, types, 2, VECTOR, false, false));
         times[i] = bench_rank_max(r, rt_now_s() - start, &st);
         if (st != RT_OK) goto out;
     }

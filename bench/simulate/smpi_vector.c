@@ -8,13 +8,6 @@ static rt_status cast(struct rt_queue *q, void *y, rt_dtype yt, const void *x, r
     return RT_OK;
 }
 
-static rt_status sum(struct rt_queue *q, float *y, const float *const *x, int count, size_t n,
-                     bool add)
-{
-    (void)q, (void)y, (void)x, (void)count, (void)n, (void)add;
-    return RT_OK;
-}
-
 static rt_status reduce(struct rt_queue *q, void *y, rt_dtype yt, const void *const *x,
                         const rt_dtype *xt, int count, size_t n, bool tree, bool add)
 {
@@ -43,8 +36,6 @@ static rt_status finite(struct rt_queue *q, bool *yes, const float *x, size_t n)
 
 const struct rt_vector simulate_vector = {.name = "none",
                                           .cast = cast,
-                                          .sum = sum,
-                                          .tree_sum = sum,
                                           .reduce = reduce,
                                           .scale = scale,
                                           .squares = squares,

@@ -1,7 +1,8 @@
 /* runtime/vector/reduce_cpu.c - sums of vectors of any types
  *
  * Block by block through a buffer that stays in the first-level cache: up to four vectors of one
- * type are added in one pass, and the sum is rounded or copied into its place.
+ * type are added in one pass, and the sum is rounded or copied into its place. Every x is read once
+ * and y written once, so y may be one of the x.
  */
 #include <string.h>
 

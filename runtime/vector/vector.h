@@ -25,17 +25,10 @@ struct rt_vector {
     /* y[i] = x[i], cast from xt to yt (nearest even). No overlap. */
     RT_NODISCARD rt_status (*cast)(struct rt_queue *q, void *y, rt_dtype yt, const void *x,
                                    rt_dtype xt, size_t n);
-    /* y[i] = (((x[0][i] + x[1][i]) + x[2][i]) ...), added in the order of k, in f32; y may be any
-     * x[k]. add: y[i] + that sum, the old y first. count >= 1. */
-    RT_NODISCARD rt_status (*sum)(struct rt_queue *q, float *y, const float *const *x, int count,
-                                  size_t n, bool add);
-    /* The same by a balanced binary tree over k: ((x0+x1)+(x2+x3))...; for reduce: exact. Of any
-     * count the left half is the largest power of two below it: (x0+x1)+x2. */
-    RT_NODISCARD rt_status (*tree_sum)(struct rt_queue *q, float *y, const float *const *x,
-                                       int count, size_t n, bool add);
-    /* The same of vectors of any types: every x[k] is taken as f32, added in f32 in the order of k
-     * or, with tree, by the tree; add: the old y (as f32) first; rounded once to yt. y may be an
-     * x[k] of its own type. count >= 1. */
+    /* y[i] = (((x[0][i] + x[1][i]) + x[2][i]) ...): vectors of any types, added in f32 in the order
+     * of k; rounded once to yt. tree: by a balanced binary tree over k, ((x0+x1)+(x2+x3))..., for
+     * reduce: exact; of any count the left half is the largest power of two below it: (x0+x1)+x2.
+     * add: the old y (as f32) first. y may be an x[k] of its own type. count >= 1. */
     RT_NODISCARD rt_status (*reduce)(struct rt_queue *q, void *y, rt_dtype yt, const void *const *x,
                                      const rt_dtype *xt, int count, size_t n, bool tree, bool add);
     RT_NODISCARD rt_status (*scale)(struct rt_queue *q, float *y, float a, size_t n);

@@ -1,9 +1,7 @@
 /* runtime/vector/vector_cpu.c - vectors and threads
  *
- * Loops over rows are in rows_cpu.c, sums of vectors of any types in reduce_cpu.c. All give the
- * bits of ref (of a sum with several NaN: a NaN). Sums go block by block through a buffer that
- * stays in the first-level cache: every x is read once and y written once, and y may be one of the
- * x.
+ * Loops over rows are in rows_cpu.c, sums in reduce_cpu.c. All give the bits of ref (of a sum with
+ * several NaN: a NaN).
  */
 #include "runtime/vector/vector.h"
 
@@ -13,9 +11,7 @@
 #include "runtime/vector/rows_cpu.h"
 
 enum {
-    BLOCK = 256,            /* elements of one buffer of a sum */
-    LEVELS = 24,            /* of the tree: fewer than 2^24 vectors */
-    CHUNK = 1 << 14,        /* elements a thread takes at a time elsewhere */
+    CHUNK = 1 << 14,        /* elements a thread takes at a time */
     SQUARES = 1 << 18,      /* the same for exact sums, whose bins cost a fixed amount */
     PARALLEL_FROM = 1 << 16 /* elements from which threads pay */
 };
@@ -43,72 +39,6 @@ static rt_status cast_cpu(struct rt_queue *q, void *y, rt_dtype yt, const void *
     RT_OMP(parallel for schedule(static) if (n >= PARALLEL_FROM))
     for (size_t i = 0; i < n; i += CHUNK)
         cast_part(r, (char *)y + i * yb, yt, (const char *)x + i * xb, xt, at_most(n - i, CHUNK));
-    return RT_OK;
-}
-
-/* y = s, or y + s */
-static void put(const struct rt_rows *r, float *y, const float *s, size_t n, bool add)
-{
-    if (add)
-        r->add(y, s, n);
-    else
-        memcpy(y, s, n * sizeof *y);
-}
-
-static void sum_block(const struct rt_rows *r, float *y, const float *const *x, int count,
-                      size_t at, size_t n, bool add)
-{
-    float s[BLOCK];
-
-    memcpy(s, x[0] + at, n * sizeof *s);
-    for (int k = 1; k < count; k++) r->add(s, x[k] + at, n);
-    put(r, y + at, s, n, add);
-}
-
-static rt_status sum_cpu(struct rt_queue *q, float *y, const float *const *x, int count, size_t n,
-                         bool add)
-{
-    const struct rt_rows *r = rt_rows_widest();
-
-    (void)q;
-    if (count < 1) return RT_FAIL(RT_EINVAL, "a sum of %d vectors", count);
-    RT_OMP(parallel for schedule(static) if (n >= PARALLEL_FROM))
-    for (size_t i = 0; i < n; i += BLOCK) sum_block(r, y, x, count, i, at_most(n - i, BLOCK), add);
-    return RT_OK;
-}
-
-/* A binary counter: after k vectors there is one partial sum for each one-bit of k, so two
- * partials are added as soon as they cover the same number of vectors. */
-static void tree_block(const struct rt_rows *r, float *y, const float *const *x, int count,
-                       size_t at, size_t n, bool add)
-{
-    float s[LEVELS][BLOCK];
-    int depth = 0;
-
-    for (int k = 0; k < count; k++) {
-        if (k % 2 == 0) {
-            memcpy(s[depth++], x[k] + at, n * sizeof *s[0]);
-            continue;
-        }
-        r->add(s[depth - 1], x[k] + at, n);
-        for (int pairs = (k + 1) / 2; pairs % 2 == 0; pairs /= 2, depth--)
-            r->add(s[depth - 2], s[depth - 1], n);
-    }
-    for (; depth > 1; depth--) r->add(s[depth - 2], s[depth - 1], n);
-    put(r, y + at, s[0], n, add);
-}
-
-static rt_status tree_sum_cpu(struct rt_queue *q, float *y, const float *const *x, int count,
-                              size_t n, bool add)
-{
-    const struct rt_rows *r = rt_rows_widest();
-
-    (void)q;
-    if (count < 1 || count >= 1 << (LEVELS - 1))
-        return RT_FAIL(RT_EINVAL, "a tree sum of %d vectors, must be 1 to %d", count,
-                       (1 << (LEVELS - 1)) - 1);
-    RT_OMP(parallel for schedule(static) if (n >= PARALLEL_FROM))
-    for (size_t i = 0; i < n; i += BLOCK) tree_block(r, y, x, count, i, at_most(n - i, BLOCK), add);
     return RT_OK;
 }
 
@@ -153,8 +83,6 @@ static rt_status finite_cpu(struct rt_queue *q, bool *finite, const float *x, si
 const struct rt_vector rt_vector_cpu = {
     .name = "cpu",
     .cast = cast_cpu,
-    .sum = sum_cpu,
-    .tree_sum = tree_sum_cpu,
     .reduce = rt_reduce_cpu,
     .scale = scale_cpu,
     .squares = squares_cpu,

@@ -24,55 +24,20 @@ static rt_status cast_ref(struct rt_queue *q, void *y, rt_dtype yt, const void *
     return RT_OK;
 }
 
-static rt_status sum_ref(struct rt_queue *q, float *y, const float *const *x, int count, size_t n,
-                         bool add)
-{
-    (void)q;
-    if (count < 1) return RT_FAIL(RT_EINVAL, "a sum of %d vectors", count);
-    for (size_t i = 0; i < n; i++) {
-        float s = x[0][i];
-        for (int k = 1; k < count; k++) s += x[k][i];
-        y[i] = add ? y[i] + s : s;
-    }
-    return RT_OK;
-}
-
-/* x[0..count) at i: the left half is the largest power of two below count. */
-static float tree(const float *const *x, int count, size_t i)
-{
-    int left = 1;
-
-    if (count == 1) return x[0][i];
-    while (left < count - left) left *= 2;
-    float a = tree(x, left, i);
-    return a + tree(x + left, count - left, i);
-}
-
-static rt_status tree_sum_ref(struct rt_queue *q, float *y, const float *const *x, int count,
-                              size_t n, bool add)
-{
-    (void)q;
-    if (count < 1) return RT_FAIL(RT_EINVAL, "a sum of %d vectors", count);
-    for (size_t i = 0; i < n; i++) {
-        float s = tree(x, count, i);
-        y[i] = add ? y[i] + s : s;
-    }
-    return RT_OK;
-}
-
 static float value_at(const void *x, rt_dtype t, size_t i)
 {
     return t == RT_BF16 ? rt_bf16_to_f32(((const rt_bf16 *)x)[i]) : ((const float *)x)[i];
 }
 
-static float typed_tree(const void *const *x, const rt_dtype *t, int count, size_t i)
+/* x[0..count) at i: the left half is the largest power of two below count. */
+static float tree(const void *const *x, const rt_dtype *t, int count, size_t i)
 {
     int left = 1;
 
     if (count == 1) return value_at(x[0], t[0], i);
     while (left < count - left) left *= 2;
-    float a = typed_tree(x, t, left, i);
-    return a + typed_tree(x + left, t + left, count - left, i);
+    float a = tree(x, t, left, i);
+    return a + tree(x + left, t + left, count - left, i);
 }
 
 static rt_status reduce_ref(struct rt_queue *q, void *y, rt_dtype yt, const void *const *x,
@@ -83,7 +48,7 @@ static rt_status reduce_ref(struct rt_queue *q, void *y, rt_dtype yt, const void
     for (size_t i = 0; i < n; i++) {
         float s = value_at(x[0], xt[0], i);
         if (tree_order)
-            s = typed_tree(x, xt, count, i);
+            s = tree(x, xt, count, i);
         else
             for (int k = 1; k < count; k++) s += value_at(x[k], xt[k], i);
         if (add) s = value_at(y, yt, i) + s;
@@ -121,8 +86,6 @@ static rt_status finite_ref(struct rt_queue *q, bool *finite, const float *x, si
 const struct rt_vector rt_vector_ref = {
     .name = "ref",
     .cast = cast_ref,
-    .sum = sum_ref,
-    .tree_sum = tree_sum_ref,
     .reduce = reduce_ref,
     .scale = scale_ref,
     .squares = squares_ref,

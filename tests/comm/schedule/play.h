@@ -16,7 +16,7 @@ struct play_arithmetic {
     uint64_t (*sum)(uint64_t a, uint64_t b);
     uint64_t (*cast)(uint64_t a); /* to bf16 */
     const void *context;
-    bool tree; /* sums by a binary tree over the sources, as rt_vector's tree_sum */
+    bool tree; /* sums by a binary tree over the sources, as rt_vector's reduce */
 };
 
 extern const struct play_arithmetic play_symbols;
