@@ -30,6 +30,9 @@ static rt_status take(struct comm_exchange *x, comm_op op, size_t slice, int nam
     for (int i = 0; i < p->tasks_count; i++) {
         struct comm_task *t = &p->tasks[i];
         if (atomic_load_explicit(&t->state, memory_order_acquire) != COMM_TASK_FREE) continue;
+        if (t->stage == NULL && t->stage_bytes > 0)
+            return RT_FAIL(RT_EINVAL, "a %s needs %zu bytes of staging a chunk and has none",
+                           comm_op_name(op), t->stage_bytes);
         t->slice = slice;
         t->chunk = p->chunk < slice ? p->chunk : slice > 0 ? slice : 1;
         t->own = NULL;
@@ -59,15 +62,14 @@ static void post(struct comm_exchange *x, struct comm_task *t)
     comm_engine_post(x->comm->engine, t);
 }
 
-static bool lacks_staging(const struct comm_task *t)
+static void post_sums(struct comm_exchange *x, struct comm_task *t, const void *const *grads,
+                      rt_dtype type, struct comm_flag start, struct comm_flag done)
 {
-    return t->stage == NULL && t->stage_bytes > 0;
-}
-
-static rt_status no_staging(const struct comm_task *t)
-{
-    return RT_FAIL(RT_EINVAL, "a %s needs %zu bytes of staging a chunk and has none",
-                   comm_op_name(t->op), t->stage_bytes);
+    t->spaces.local = grads;
+    t->spaces.local_type = type;
+    t->start = start;
+    t->done = done;
+    post(x, t);
 }
 
 rt_status comm_gather_post(struct comm_exchange *x, const struct comm_gather *g, comm_ticket *out)
@@ -75,7 +77,6 @@ rt_status comm_gather_post(struct comm_exchange *x, const struct comm_gather *g,
     struct comm_task *t = NULL;
 
     RT_TRY(take(x, COMM_GATHER, g->slice, g->name, &t, out));
-    if (lacks_staging(t)) return no_staging(t);
     t->spaces.unit = g->unit;
     t->spaces.unit_type = g->type;
     t->own = g->own;
@@ -92,14 +93,9 @@ rt_status comm_reduce_post(struct comm_exchange *x, const struct comm_reduction 
     struct comm_task *t = NULL;
 
     RT_TRY(take(x, COMM_REDUCE, r->slice, r->name, &t, out));
-    if (lacks_staging(t)) return no_staging(t);
-    t->spaces.local = r->grads;
-    t->spaces.local_type = r->type;
     t->spaces.own = r->own;
     t->spaces.add = r->add;
-    t->start = r->start;
-    t->done = r->done;
-    post(x, t);
+    post_sums(x, t, r->grads, r->type, r->start, r->done);
     return RT_OK;
 }
 
@@ -109,14 +105,9 @@ rt_status comm_allreduce_post(struct comm_exchange *x, const struct comm_allredu
     struct comm_task *t = NULL;
 
     RT_TRY(take(x, COMM_ALLREDUCE, r->slice, r->name, &t, out));
-    if (lacks_staging(t)) return no_staging(t);
-    t->spaces.local = r->grads;
-    t->spaces.local_type = r->type;
     t->spaces.unit = r->unit;
     t->spaces.unit_type = RT_F32;
-    t->start = r->start;
-    t->done = r->done;
-    post(x, t);
+    post_sums(x, t, r->grads, r->type, r->start, r->done);
     return RT_OK;
 }
 
@@ -126,7 +117,6 @@ rt_status comm_allreduce_own_post(struct comm_exchange *x, float *own, size_t bl
     struct comm_task *t = NULL;
 
     RT_TRY(take(x, COMM_ALLREDUCE_OWN, block, name, &t, out));
-    if (lacks_staging(t)) return no_staging(t);
     t->spaces.own = own;
     t->start = start;
     post(x, t);

@@ -120,32 +120,22 @@ rt_status comm_allgather(const struct comm *c, const void *in, void *out, size_t
     return RT_OK;
 }
 
-static rt_status send_on(void *arg)
+/* Between this rank and s->root, one of them the receiver of all: out of s->in, or into s->data. */
+static rt_status transfer_on(void *arg)
 {
     const struct small *s = arg;
-    const char *data = s->in;
+    const bool send = s->data == NULL;
+    const char *in = s->in;
+    char *out = s->data;
 
     for (size_t done = 0; done < s->bytes; done += COMM_CUT_BYTES) {
+        const int n = cut(s->bytes - done);
         MPI_Request request = MPI_REQUEST_NULL;
-        RT_TRY(comm_mpi(MPI_Isend(data + done, cut(s->bytes - done), MPI_BYTE, s->root, TAG_GATHER,
-                                  s->c->mpi, &request),
-                        "MPI_Isend"));
-        RT_TRY(comm_wait_request(s->c, &request, "MPI_Isend"));
-    }
-    return RT_OK;
-}
-
-static rt_status receive_on(void *arg)
-{
-    const struct small *s = arg;
-    char *data = s->data;
-
-    for (size_t done = 0; done < s->bytes; done += COMM_CUT_BYTES) {
-        MPI_Request request = MPI_REQUEST_NULL;
-        RT_TRY(comm_mpi(MPI_Irecv(data + done, cut(s->bytes - done), MPI_BYTE, s->root, TAG_GATHER,
-                                  s->c->mpi, &request),
-                        "MPI_Irecv"));
-        RT_TRY(comm_wait_request(s->c, &request, "MPI_Irecv"));
+        const int code =
+            send ? MPI_Isend(in + done, n, MPI_BYTE, s->root, TAG_GATHER, s->c->mpi, &request)
+                 : MPI_Irecv(out + done, n, MPI_BYTE, s->root, TAG_GATHER, s->c->mpi, &request);
+        RT_TRY(comm_mpi(code, send ? "MPI_Isend" : "MPI_Irecv"));
+        RT_TRY(comm_wait_request(s->c, &request, send ? "MPI_Isend" : "MPI_Irecv"));
     }
     return RT_OK;
 }
@@ -156,7 +146,7 @@ static rt_status receive_all(const struct comm *c, const void *mine, const uint6
     for (int r = 0; r < c->size; r++) {
         struct small s = {.c = c, .data = to, .bytes = (size_t)sizes[r], .root = r};
         if (r != c->rank)
-            RT_TRY(comm_run_on(c, receive_on, &s));
+            RT_TRY(comm_run_on(c, transfer_on, &s));
         else if (sizes[r] > 0)
             memcpy(to, mine, (size_t)sizes[r]);
         to += sizes[r];
@@ -184,7 +174,7 @@ rt_status comm_gather_bytes(const struct comm *c, int root, const void *in, size
     RT_TRY_OUT(comm_agree(c, st));
     if (c->rank != root) {
         struct small s = {.c = c, .in = in, .bytes = bytes, .root = root};
-        st = comm_run_on(c, send_on, &s);
+        st = comm_run_on(c, transfer_on, &s);
         goto out;
     }
     RT_TRY_OUT(receive_all(c, in, sizes, all));
