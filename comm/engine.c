@@ -1,9 +1,6 @@
 /* comm/engine.c - who calls MPI: a communication thread a rank, or the caller itself */
-#include "comm/engine.h"
+#include "comm/engine_impl.h"
 
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,44 +8,14 @@
 
 #include "comm/pause.h"
 #include "comm/task.h"
-#include "runtime/parallel.h"
 
-/* Main: spins before it sleeps. Thread: polls without progress before it gives up its core, and
- * before it sleeps although something is under way. */
-enum { WAIT_SPINS = 300, ABORT_TRIES = 2000, ABORT_NAP_NS = 1000000, FINALIZE_S = 60 };
-
-struct comm_engine {
-    struct comm_engine_options options;
-    int *argc; /* lent for the start, as argv */
-    char ***argv;
-    char library[MPI_MAX_LIBRARY_VERSION_STRING];
-
-    struct comm_records *records; /* owned, as the next; may be NULL */
-    struct comm_watch *watch;
-    uint64_t step; /* of training */
-
-    struct comm_task *first, **last; /* under way, in the order posted: the owner's alone */
-    MPI_Request *requests;           /* of all of them, for a wait that blocks */
-    size_t requests_capacity;
-
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t wake, ready; /* the thread; the main thread */
-    struct comm_task *posted, **posted_last;
-    rt_status (*call)(void *); /* NULL: none */
-    void *call_arg;
-    rt_status call_status;
-    _Atomic int news; /* something posted, a call, or the end: look under the mutex */
-    _Atomic int call_done, waiting, quit, abort_code;
-    rt_status started;
-    bool asleep, sleeper;
-};
+enum { ABORT_TRIES = 2000, ABORT_NAP_NS = 1000000, FINALIZE_S = 60 };
 
 bool comm_engine_threaded(const struct comm_engine *e) { return e->options.thread; }
 bool comm_engine_blocking(const struct comm_engine *e) { return e->options.blocking; }
 const char *comm_engine_library(const struct comm_engine *e) { return e->library; }
 
-static rt_status start_mpi(struct comm_engine *e)
+rt_status comm_engine_start_mpi(struct comm_engine *e)
 {
     const int wanted = e->options.thread ? MPI_THREAD_FUNNELED : MPI_THREAD_SINGLE;
     int level = MPI_THREAD_SINGLE, length = 0;
@@ -117,124 +84,12 @@ static bool progress(struct comm_engine *e, bool test)
 
 bool comm_engine_progress(struct comm_engine *e) { return progress(e, !e->options.blocking); }
 
-static void take_in(struct comm_engine *e, struct comm_task *t)
+void comm_engine_take_in(struct comm_engine *e, struct comm_task *t)
 {
     t->next = NULL;
     *e->last = t;
     e->last = &t->next;
     comm_task_accept(t);
-}
-
-/* --- the thread --- */
-
-/* Take what was handed over; with nothing to do, sleep until there is. False: the end. */
-static bool take_news(struct comm_engine *e)
-{
-    struct comm_task *posted = NULL;
-    rt_status (*call)(void *) = NULL;
-
-    pthread_mutex_lock(&e->mutex);
-    while (e->first == NULL && e->posted == NULL && e->call == NULL && !e->quit && !e->abort_code) {
-        e->asleep = true;
-        pthread_cond_wait(&e->wake, &e->mutex);
-        e->asleep = false;
-    }
-    posted = e->posted;
-    e->posted = NULL;
-    e->posted_last = &e->posted;
-    call = e->call;
-    e->news = 0;
-    pthread_mutex_unlock(&e->mutex);
-    while (posted != NULL) {
-        struct comm_task *t = posted;
-        posted = t->next;
-        take_in(e, t);
-    }
-    if (call != NULL) {
-        const rt_status st = call(e->call_arg);
-        pthread_mutex_lock(&e->mutex);
-        e->call = NULL;
-        e->call_status = st;
-        e->call_done = 1;
-        pthread_cond_signal(&e->ready);
-        pthread_mutex_unlock(&e->mutex);
-    }
-    return e->first != NULL || !e->quit;
-}
-
-static void wait_a_little(struct comm_engine *e, struct comm_pause *pause)
-{
-    if (e->waiting != 0)
-        comm_pause(pause);
-    else
-        comm_pause_asleep(pause);
-}
-
-static void *run_thread(void *arg)
-{
-    struct comm_engine *e = arg;
-    struct comm_pause pause = {0};
-
-    rt_parallel_alone();
-    const rt_status st = start_mpi(e);
-    pthread_mutex_lock(&e->mutex);
-    e->started = st;
-    e->call_done = 1;
-    pthread_cond_signal(&e->ready);
-    pthread_mutex_unlock(&e->mutex);
-    if (st != RT_OK) return NULL;
-    for (;;) {
-        if ((e->news || e->first == NULL) && !take_news(e)) break;
-        if (comm_engine_progress(e)) /* also where nothing is: the job may have to end */
-            pause = (struct comm_pause){0};
-        else if (e->first != NULL)
-            wait_a_little(e, &pause);
-    }
-    MPI_Finalize();
-    return NULL;
-}
-
-/* --- the main thread --- */
-
-/* Tell the thread that there is news; the mutex is held. */
-static void ring(struct comm_engine *e)
-{
-    e->news = 1;
-    if (e->asleep) pthread_cond_signal(&e->wake);
-}
-
-/* Until *flag has bits of `value`: a short spin, then sleep. */
-static void await(struct comm_engine *e, const _Atomic int *flag, int value)
-{
-    e->waiting = 1;
-    for (int i = 0; i < WAIT_SPINS; i++) {
-        if (atomic_load_explicit(flag, memory_order_acquire) == value) break;
-        comm_relax();
-    }
-    if (atomic_load_explicit(flag, memory_order_acquire) != value) {
-        pthread_mutex_lock(&e->mutex);
-        e->sleeper = true;
-        while (*flag != value) pthread_cond_wait(&e->ready, &e->mutex);
-        e->sleeper = false;
-        pthread_mutex_unlock(&e->mutex);
-    }
-    e->waiting = 0;
-}
-
-static rt_status start_thread(struct comm_engine *e)
-{
-    sigset_t all, before;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int code = pthread_create(&e->thread, NULL, run_thread, e);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (code != 0)
-        return RT_FAIL(RT_ENOMEM, "no communication thread: %s; set RECUA_COMM=poll",
-                       strerror(code));
-    await(e, &e->call_done, 1);
-    if (e->started != RT_OK) pthread_join(e->thread, NULL);
-    return e->started;
 }
 
 rt_status comm_engine_start(const struct comm_engine_options *o, int *argc, char ***argv,
@@ -250,11 +105,15 @@ rt_status comm_engine_start(const struct comm_engine_options *o, int *argc, char
     e->last = &e->first;
     e->posted_last = &e->posted;
     if (o->thread) {
+        pthread_condattr_t clock;
+        pthread_condattr_init(&clock);
+        pthread_condattr_setclock(&clock, CLOCK_MONOTONIC); /* for naps */
         pthread_mutex_init(&e->mutex, NULL);
-        pthread_cond_init(&e->wake, NULL);
+        pthread_cond_init(&e->wake, &clock);
+        pthread_condattr_destroy(&clock);
         pthread_cond_init(&e->ready, NULL);
     }
-    const rt_status st = o->thread ? start_thread(e) : start_mpi(e);
+    const rt_status st = o->thread ? comm_engine_start_thread(e) : comm_engine_start_mpi(e);
     if (st != RT_OK) {
         free(e);
         return st;
@@ -272,7 +131,7 @@ void comm_engine_finish(struct comm_engine **p)
     if (e->options.thread) {
         pthread_mutex_lock(&e->mutex);
         e->quit = 1;
-        ring(e);
+        comm_engine_ring(e);
         pthread_mutex_unlock(&e->mutex);
         pthread_join(e->thread, NULL);
         pthread_cond_destroy(&e->ready);
@@ -317,16 +176,16 @@ rt_status comm_engine_call(struct comm_engine *e, rt_status (*f)(void *), void *
     e->call_done = 0;
     e->call = f;
     e->call_arg = arg;
-    ring(e);
+    comm_engine_ring(e);
     pthread_mutex_unlock(&e->mutex);
-    await(e, &e->call_done, 1);
+    comm_engine_await(e, &e->call_done, 1);
     return e->call_status;
 }
 
 void comm_engine_post(struct comm_engine *e, struct comm_task *t)
 {
     if (!e->options.thread) {
-        take_in(e, t);
+        comm_engine_take_in(e, t);
         comm_engine_progress(e);
         return;
     }
@@ -335,7 +194,7 @@ void comm_engine_post(struct comm_engine *e, struct comm_task *t)
     t->next = NULL;
     *e->posted_last = t;
     e->posted_last = &t->next;
-    ring(e);
+    comm_engine_ring(e);
     pthread_mutex_unlock(&e->mutex);
 }
 
@@ -376,7 +235,7 @@ void comm_engine_wait(struct comm_engine *e, struct comm_task *t)
     struct comm_pause pause = {0};
 
     if (e->options.thread) {
-        await(e, &t->state, COMM_TASK_DONE);
+        comm_engine_await(e, &t->state, COMM_TASK_DONE);
         return;
     }
     while (atomic_load_explicit(&t->state, memory_order_relaxed) != COMM_TASK_DONE) {
@@ -395,8 +254,6 @@ void comm_engine_wait(struct comm_engine *e, struct comm_task *t)
     }
 }
 
-void comm_engine_waits(struct comm_engine *e, bool on) { e->waiting = on; }
-
 void comm_engine_poll(struct comm_engine *e)
 {
     if (!e->options.thread) progress(e, true);
@@ -409,7 +266,7 @@ void comm_engine_abort(struct comm_engine *e, int exit_code)
     if (e->options.thread && !pthread_equal(pthread_self(), e->thread)) {
         e->abort_code = exit_code == 0 ? 1 : exit_code;
         pthread_mutex_lock(&e->mutex);
-        ring(e);
+        comm_engine_ring(e);
         pthread_mutex_unlock(&e->mutex);
         for (int i = 0; i < ABORT_TRIES; i++) nanosleep(&nap, NULL);
     } else {

@@ -2,8 +2,8 @@
  *
  * Thread   one thread a rank starts MPI, makes every MPI call and ends MPI (the funnelled level is
  *          enough); the main thread hands it tasks and calls, and waits. Signals are blocked in
- *          it; it sleeps when nothing is under way; while something is, it polls, and gives up its
- *          core between polls unless somebody waits for it.
+ *          it; it sleeps when nothing is under way; while something is, it polls, and naps between
+ *          polls unless somebody waits for it.
  * Poll     no thread: whoever waits makes the MPI calls. For simulators, for small machines, and
  *          for jobs on one node, which send nothing.
  * All state is in the handle, one a rank.

@@ -1,7 +1,7 @@
 /* comm/pause.h - how to wait for something that another core or rank does
  *
- * Where somebody is kept waiting: a short spin, then giving up the core. Where nobody is: a few
- * tries, then sleeps that grow, so that who computes keeps the core.
+ * A short spin, then giving up the core. Where nobody is kept waiting the engine's thread sleeps
+ * instead (comm/engine_thread.c).
  */
 #ifndef COMM_PAUSE_H
 #define COMM_PAUSE_H
@@ -10,13 +10,7 @@
 #include <stdbool.h>
 #include <time.h>
 
-enum {
-    COMM_PAUSE_SPINS = 100,
-    COMM_PAUSE_YIELDS = 200,
-    COMM_PAUSE_TRIES = 8, /* before the first sleep */
-    COMM_PAUSE_NAP_NS = 20 * 1000,
-    COMM_PAUSE_DOUBLINGS = 3 /* of the sleep */
-};
+enum { COMM_PAUSE_SPINS = 100, COMM_PAUSE_YIELDS = 200, COMM_PAUSE_NAP_NS = 20 * 1000 };
 
 struct comm_pause {
     int tries; /* without progress */
@@ -50,21 +44,6 @@ static inline void comm_pause_long(struct comm_pause *p)
         comm_pause(p);
     else
         nanosleep(&nap, NULL);
-}
-
-/* Nobody does: this core may be wanted. p may come from the other way to wait. */
-static inline void comm_pause_asleep(struct comm_pause *p)
-{
-    const int most = COMM_PAUSE_TRIES + COMM_PAUSE_DOUBLINGS;
-    const int doublings = (p->tries < most ? p->tries : most) - COMM_PAUSE_TRIES;
-
-    p->tries += p->tries < most;
-    if (doublings < 0) {
-        sched_yield();
-    } else {
-        const struct timespec nap = {.tv_nsec = (long)COMM_PAUSE_NAP_NS << doublings};
-        nanosleep(&nap, NULL);
-    }
 }
 
 #endif
