@@ -2,8 +2,9 @@
  * after, rows in another order every round, each repetition as slow as its slowest rank
  *
  * A row ends when the 95 % interval of its median is within 5 % to either side (from 6 repetitions
- * on), after --repetitions, or with all others after --max-seconds. What decides is the same on
- * all ranks, because it has gone through a maximum over them.
+ * on; of overlap: that of the share hidden, within 2 points), after --repetitions, or with all
+ * others after --max-seconds. What decides is the same on all ranks, because it has gone through a
+ * maximum over them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 #include "runtime/rng.h"
 #include "runtime/trace.h"
 
-static const double enough = 0.05; /* half-width of the interval, of the median */
+/* Half-width of the interval, of the median; of a share. */
+static const double enough = 0.05, enough_share = 0.02;
 
 double bench_rank_max(struct bench_run *r, double value, rt_status *st)
 {
@@ -97,12 +99,23 @@ static struct bench_summary summary_of(const struct bench_side *s, double *scrat
     return bench_summarize(scratch, s->count);
 }
 
-static void judge(const struct bench_run *r, struct bench_side *s, double *scratch)
+static bool is_within(const struct bench_summary *s, double width)
 {
-    if (s->count >= r->o->repetitions) s->done = true;
-    if (s->done || s->count < BENCH_INTERVAL_LEAST) return;
-    const struct bench_summary now = summary_of(s, scratch);
-    s->done = now.interval && (now.high - now.low) / 2 < enough * now.median;
+    return s->interval && (s->high - s->low) / 2 < width;
+}
+
+static void judge(const struct bench_run *r, struct bench_cell *c, double *scratch)
+{
+    const struct bench_summary hidden =
+        c->op == BENCH_OVERLAP ? bench_hidden(c, scratch) : (struct bench_summary){0};
+
+    for (int i = 0; i < c->sides; i++) {
+        struct bench_side *s = &c->side[i];
+        const struct bench_summary now = summary_of(s, scratch);
+        s->done = s->done || s->count >= r->o->repetitions ||
+                  (c->op == BENCH_OVERLAP ? is_within(&hidden, enough_share)
+                                          : is_within(&now, enough * now.median));
+    }
 }
 
 static rt_status rounds(struct bench_run *r, struct turn *turns, double *scratch)
@@ -117,10 +130,10 @@ static rt_status rounds(struct bench_run *r, struct turn *turns, double *scratch
             RT_TRY(one(r, turns[i].cell, turns[i].side, start, &s->mine[s->count],
                        &s->slowest[s->count], &r->measured_s));
             s->count++;
-            judge(r, s, scratch);
             r->capped = r->measured_s > r->o->max_seconds;
             if (r->capped) return RT_OK;
         }
+        for (size_t i = 0; i < r->cells_count; i++) judge(r, &r->cells[i], scratch);
     }
     return RT_OK;
 }
@@ -138,9 +151,11 @@ rt_status bench_measure(struct bench_run *r)
     RT_TRY_OUT(warm_up(r));
     RT_TRY_OUT(rounds(r, turns, scratch));
     RT_TRY_OUT(check(r));
-    for (size_t i = 0; i < r->cells_count; i++)
-        for (int s = 0; s < r->cells[i].sides; s++)
-            r->cells[i].side[s].time = summary_of(&r->cells[i].side[s], scratch);
+    for (size_t i = 0; i < r->cells_count; i++) {
+        struct bench_cell *c = &r->cells[i];
+        for (int s = 0; s < c->sides; s++) c->side[s].time = summary_of(&c->side[s], scratch);
+        if (c->op == BENCH_OVERLAP) c->hidden = bench_hidden(c, scratch);
+    }
 out:
     free(turns);
     free(scratch);

@@ -20,17 +20,6 @@ void bench_cell_title(const struct bench_cell *c, char *out, size_t bytes)
         snprintf(out, bytes, "%s (%s)", c->algorithm, c->chosen);
 }
 
-double bench_hidden(const struct bench_cell *c)
-{
-    const double together = c->side[BENCH_TOGETHER].time.median;
-    const double alone = c->side[BENCH_ALONE].time.median, work = c->side[BENCH_WORK].time.median;
-
-    if (c->side[BENCH_TOGETHER].count == 0 || c->side[BENCH_ALONE].count == 0 ||
-        c->side[BENCH_WORK].count == 0)
-        return NAN;
-    return (alone + work - together) / fmin(alone, work);
-}
-
 uint64_t bench_wrong_elements(const struct bench_run *r)
 {
     uint64_t sum = 0;
@@ -94,18 +83,22 @@ static void print_overlap_columns(void)
 {
     printf("\n# overlap: an all-gather behind a fixed amount of work; hidden = (alone + work - "
            "together) / min(alone, work)\n");
-    printf("#%11s %12s %5s  %-26s %13s %13s %13s %8s %6s\n", "size", "count", "type", "algorithm",
+    printf("#%11s %12s %5s  %-26s %13s %13s %13s %20s %6s\n", "size", "count", "type", "algorithm",
            "together (us)", "alone (us)", "work (us)", "hidden", "#wrong");
 }
 
 static void print_overlap(const struct bench_cell *c)
 {
-    const double hidden = bench_hidden(c);
-    char title[104], share[16] = "-";
+    const struct bench_summary *h = &c->hidden;
+    char title[104], share[48] = "-";
 
     bench_cell_title(c, title, sizeof title);
-    if (!isnan(hidden)) snprintf(share, sizeof share, "%.1f%%", 100 * hidden);
-    printf("%12zu %12zu %5s  %-26s %13.1f %13.1f %13.1f %8s %6llu%s%s\n", c->bytes,
+    if (h->interval)
+        snprintf(share, sizeof share, "%.1f%% [%.1f, %.1f]", 100 * h->median, 100 * h->low,
+                 100 * h->high);
+    else if (h->count > 0)
+        snprintf(share, sizeof share, "%.1f%%", 100 * h->median);
+    printf("%12zu %12zu %5s  %-26s %13.1f %13.1f %13.1f %20s %6llu%s%s\n", c->bytes,
            c->bytes / rt_dtype_bytes(c->type), rt_dtype_name(c->type), title,
            1e6 * c->side[BENCH_TOGETHER].time.median, 1e6 * c->side[BENCH_ALONE].time.median,
            1e6 * c->side[BENCH_WORK].time.median, share,

@@ -43,8 +43,6 @@ void bench_report_clear(struct bench_report *p);
 uint64_t bench_wrong_elements(const struct bench_run *r);
 /* A label for a row: "auto (ring)". */
 void bench_cell_title(const struct bench_cell *c, char *out, size_t bytes);
-/* Share of overlap's exchange or work that the other hid; NaN: not known. */
-double bench_hidden(const struct bench_cell *c);
 /* The row of ours that stands for an operation at this size: auto, else the fastest; NULL. */
 const struct bench_cell *bench_best_ours(const struct bench_run *r, bench_op op, size_t bytes);
 const struct bench_cell *bench_best_mpi(const struct bench_run *r, bench_op op, size_t bytes);

@@ -125,11 +125,15 @@ static void add_side(json_t *row, const struct bench_run *r, const struct bench_
 
 static void add_kind(json_t *row, const struct bench_run *r, const struct bench_cell *c)
 {
+    const struct bench_summary *h = &c->hidden;
+
     if (c->op == BENCH_GATHER) add_side(row, r, c, BENCH_IN_PLACE, "in_place_");
     if (c->op != BENCH_OVERLAP) return;
     json_object_set_new(row, "alone_s", real(median_of(c, BENCH_ALONE)));
     json_object_set_new(row, "work_s", real(median_of(c, BENCH_WORK)));
-    json_object_set_new(row, "hidden", real(bench_hidden(c)));
+    json_object_set_new(row, "hidden", real(h->count > 0 ? h->median : NAN));
+    json_object_set_new(row, "hidden_low", real(h->interval ? h->low : NAN));
+    json_object_set_new(row, "hidden_high", real(h->interval ? h->high : NAN));
 }
 
 static json_t *row_json(const struct bench_run *r, const struct bench_cell *c)

@@ -64,7 +64,8 @@ struct bench_cell {
     double expected_s; /* 0: not known */
     int sides;
     struct bench_side side[BENCH_SIDES];
-    double *pair_s; /* pairs: (repetitions, group): time with each peer; NULL else */
+    struct bench_summary hidden; /* overlap */
+    double *pair_s;              /* pairs: (repetitions, group): time with each peer; NULL else */
 };
 
 struct bench_host {
@@ -158,6 +159,8 @@ RT_NODISCARD rt_status bench_mpi_add(struct bench_run *r);     /* mpi.c */
 RT_NODISCARD rt_status bench_bound_add(struct bench_run *r);   /* bound.c */
 RT_NODISCARD rt_status bench_links_add(struct bench_run *r);   /* links.c */
 RT_NODISCARD rt_status bench_overlap_add(struct bench_run *r); /* overlap.c */
+/* The share of the shorter, exchange or work, that the other hid. scratch (repetitions). */
+struct bench_summary bench_hidden(const struct bench_cell *c, double *scratch);
 RT_NODISCARD rt_status bench_scalars_add(struct bench_run *r); /* scalars.c */
 
 /* ours.c: what all exchanges have in common; ops are those that the options ask for. */
