@@ -78,13 +78,25 @@ static unsigned char *paths_from_first(const struct comm_layout *l, const struct
     return path;
 }
 
+/* As one rank sees it while its neighbours send, too: they share the node's NICs. */
+static struct comm_costs costs_of(const struct comm_layout *l,
+                                  const struct comm_exchange_options *o)
+{
+    const double sharing = comm_layout_local_size(l, 0);
+    struct comm_costs costs;
+
+    comm_costs_default(o->fabric == NULL ? "tcp" : o->fabric, o->rate_gbit, &costs);
+    costs.beta_s_per_byte[COMM_PATH_LEAF] *= sharing;
+    costs.beta_s_per_byte[COMM_PATH_CROSS] *= sharing;
+    return costs;
+}
+
 /* NULL: the name is not known. */
 static const struct comm_algorithm *choose(const struct comm_layout *l, const struct comm_nodes *n,
                                            const struct comm_exchange_options *o, comm_op op,
                                            char *why, size_t why_bytes)
 {
     const char *name = op == COMM_GATHER ? o->gather : o->reduce;
-    struct comm_costs costs;
 
     if (name != NULL && strcmp(name, "auto") != 0) {
         snprintf(why, why_bytes, "asked for");
@@ -94,7 +106,7 @@ static const struct comm_algorithm *choose(const struct comm_layout *l, const st
         snprintf(why, why_bytes, "one node: nothing is sent");
         return comm_algorithm_find("direct");
     }
-    comm_costs_default(o->fabric == NULL ? "tcp" : o->fabric, o->rate_gbit, &costs);
+    const struct comm_costs costs = costs_of(l, o);
     unsigned char *path = paths_from_first(l, n);
     struct comm_layout first = *l;
     first.rank = 0;

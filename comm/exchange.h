@@ -47,7 +47,7 @@ struct comm_exchange_options {
     int depth;          /* chunks in flight a ticket; 0: 4 */
     const struct comm_tuning *tuning; /* lent; NULL: the cost model of the fabric decides */
     const char *fabric;               /* "ib", "roce", "tcp"; NULL: tcp */
-    double rate_gbit;                 /* of a lane's NIC; 0: unknown */
+    double rate_gbit;                 /* of a node's NICs that jobs use, one way; 0: unknown */
     const struct rt_vector *vector;
     void *staging; /* comm_exchange_staging_bytes(), lent, private; NULL: nothing is reduced */
     unsigned ops;  /* which are wanted: bits 1u << COMM_GATHER ...; 0: gather and reduce */

@@ -16,11 +16,16 @@ COMM_BUILD(direct, direct, false)
 COMM_BUILD(ring, ring, false)
 COMM_BUILD(doubling, doubling, false)
 COMM_BUILD(bruck, bruck, false)
-COMM_BUILD(whole, whole, false)
 COMM_BUILD(two_level_direct, direct, true)
 COMM_BUILD(two_level_ring, ring, true)
 COMM_BUILD(two_level_doubling, doubling, true)
 COMM_BUILD(two_level_bruck, bruck, true)
+
+static void whole(struct comm_schedule *s, comm_op op, const struct comm_layout *l, rt_dtype wire)
+{
+    (void)wire;
+    comm_whole(s, op, l);
+}
 
 const struct comm_algorithm comm_algorithms[] = {
     {.name = "direct", .exact = true, .cost = "alpha + (N-1) n beta", .build = direct},
@@ -29,7 +34,7 @@ const struct comm_algorithm comm_algorithms[] = {
      .cost = "log2(N) alpha + (N-1) n beta; N no power of two: 2 (alpha + N n beta) more",
      .build = doubling},
     {.name = "bruck", .cost = "ceil(log2 N) alpha + (N-1) n beta", .build = bruck},
-    {.name = "whole", .cost = "all-reduce alone: alpha + (N-1) N n beta", .build = whole},
+    {.name = "whole", .cost = "all-reduce alone: alpha + (N-1) P n beta", .build = whole},
     {.name = "two-level-direct",
      .two_level = true,
      .cost = "alpha + (G-1) N n beta inside the node, then direct",

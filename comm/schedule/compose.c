@@ -53,8 +53,6 @@ static void between(struct comm_schedule *s, const struct comm_lanes *lanes,
 
     if (N == 1) {
         if (sums) run(s, lanes, 1, reduce_alone);
-    } else if (sums && gathers && pattern->allreduce != NULL) {
-        run(s, lanes, pattern->allreduce_rounds(N), pattern->allreduce);
     } else {
         if (sums) run(s, lanes, pattern->reduce_rounds(N), pattern->reduce);
         if (gathers) run(s, lanes, pattern->gather_rounds(N), pattern->gather);
@@ -66,17 +64,12 @@ void comm_compose(struct comm_schedule *s, const struct comm_pattern *pattern, b
 {
     const bool flat = !l->window && !two_level && op != COMM_ALLREDUCE_OWN;
     const bool inside = !l->window && two_level && op != COMM_ALLREDUCE_OWN;
-    const bool all = op == COMM_ALLREDUCE || op == COMM_ALLREDUCE_OWN;
     struct comm_lanes lanes;
 
-    if (pattern->allreduce != NULL && !all) pattern = &comm_pattern_direct;
     comm_lanes_init(&lanes, s, l, flat);
     if (s->broken) return;
     const int N = lanes.team[0].members;
-    prepare(&lanes, op,
-            N == 1                              ? 0
-            : all && pattern->allreduce != NULL ? pattern->allreduce_wire_blocks(N)
-                                                : pattern->wire_blocks(N),
+    prepare(&lanes, op, N == 1 ? 0 : pattern->wire_blocks(N),
             inside && op != COMM_GATHER ? comm_node_stage_blocks(&lanes) : 0);
     if (inside && op != COMM_GATHER) comm_node_reduce(s, &lanes);
     if (!s->broken) between(s, &lanes, pattern, op);

@@ -48,14 +48,10 @@ struct comm_pattern {
     int (*reduce_rounds)(int members);
     void (*reduce)(struct comm_schedule *s, const struct comm_team *team, int round);
     size_t (*wire_blocks)(int members); /* of a team */
-    /* NULL: an all-reduce is reduce, then gather. */
-    int (*allreduce_rounds)(int members);
-    void (*allreduce)(struct comm_schedule *s, const struct comm_team *team, int round);
-    size_t (*allreduce_wire_blocks)(int members);
 };
 
 extern const struct comm_pattern comm_pattern_direct, comm_pattern_ring, comm_pattern_doubling,
-    comm_pattern_bruck, comm_pattern_whole;
+    comm_pattern_bruck;
 
 /* All lanes of a layout; this rank carries local, local + here, local + 2 here... */
 struct comm_lanes {
@@ -115,8 +111,11 @@ size_t comm_node_stage_blocks(const struct comm_lanes *lanes);
 void comm_node_reduce(struct comm_schedule *s, struct comm_lanes *lanes);
 void comm_node_gather(struct comm_schedule *s, const struct comm_lanes *lanes);
 
-/* Any operation by a pattern. */
+/* Any operation by a pattern; an all-reduce is its reduce, then its gather. */
 void comm_compose(struct comm_schedule *s, const struct comm_pattern *pattern, bool two_level,
                   comm_op op, const struct comm_layout *l);
+
+/* What follows no pattern. */
+void comm_whole(struct comm_schedule *s, comm_op op, const struct comm_layout *l);
 
 #endif

@@ -1,62 +1,86 @@
 /* comm/schedule/whole.c - an all-reduce of little data in one exchange
  *
  * Every member sends what it adds to all blocks, whole, to all others, and each adds everything.
- * Its gather and its reduce are direct's.
+ * With a window the first rank of each node is its member and works for all of the node, since
+ * little data is a matter of messages: the others only meet it in the window. Its gather and its
+ * reduce are direct's, and what it does on one node.
  *
  * Order    S[0] + S[1] + ... + S[N-1], from the left; S[m] is the sum of member m's parts
  * Numbers  every S is rounded once to the wire's type, the own one too: all end with the same bits
- * Staging  N*N blocks of WIRE
- * Cost     alpha + (N-1) N n beta + [N (G+1) + N (N+1)] n gamma   n bytes a slice, N members of G
- *          parts
+ * Staging  N*B blocks of WIRE
+ * Cost     alpha + (N-1) B n beta + [B (G+1) + B (N+1)] n gamma   n bytes a block, B of them in all,
+ *          N members of G parts
  */
 #include "comm/schedule/team.h"
 
-static int allreduce_rounds(int members)
+struct members {
+    int count, place; /* N, mine */
+    int parts;        /* G, each with all blocks */
+    size_t blocks;    /* B */
+    comm_space from, to;
+};
+
+static struct members members_of(comm_op op, const struct comm_layout *l)
 {
-    (void)members;
-    return 3;
+    const int node = comm_layout_node(l, l->rank);
+
+    if (op == COMM_ALLREDUCE_OWN) /* one lane for each local rank */
+        return (struct members){.count = l->nodes,
+                                .place = node,
+                                .parts = 1,
+                                .blocks = (size_t)l->nodes,
+                                .from = COMM_SPACE_OWN,
+                                .to = COMM_SPACE_OWN};
+    return (struct members){.count = l->window ? l->nodes : l->size,
+                            .place = l->window ? node : l->rank,
+                            .parts = l->window ? comm_layout_local_size(l, node) : 1,
+                            .blocks = (size_t)l->size,
+                            .from = COMM_SPACE_LOCAL,
+                            .to = COMM_SPACE_UNIT};
 }
 
-static size_t allreduce_wire_blocks(int members) { return (size_t)members * (size_t)members; }
-
-static size_t slot(const struct comm_team *team, int from, int member)
+/* Which rank works for a member. */
+static int rank_of(comm_op op, const struct comm_layout *l, int member)
 {
-    return (size_t)from * (size_t)team->members + (size_t)member;
+    if (op == COMM_ALLREDUCE_OWN)
+        return l->first[member] + l->rank - l->first[comm_layout_node(l, l->rank)];
+    return l->window ? l->first[member] : member;
 }
 
-static void exchange(struct comm_schedule *s, const struct comm_team *team)
+static struct comm_place slots(const struct members *m, int member)
 {
-    const int N = team->members;
+    return comm_at(COMM_SPACE_WIRE, (size_t)member * m->blocks);
+}
 
-    for (int d = 1; d < N; d++) {
-        int from = comm_team_member(team, -d);
-        comm_team_recv_wire(s, team, from, 0, N, slot(team, from, 0));
+static void exchange(struct comm_schedule *s, comm_op op, const struct comm_layout *l,
+                     const struct members *m)
+{
+    comm_schedule_round(s);
+    comm_schedule_reduce(s, slots(m, m->place), m->blocks);
+    for (int k = 0; k < m->parts; k++) {
+        struct comm_place from = comm_at(m->from, 0);
+        from.buffer = k;
+        comm_schedule_source(s, from);
     }
-    for (int d = 1; d < N; d++)
-        comm_team_send_wire(s, team, comm_team_member(team, d), 0, N, slot(team, team->place, 0));
+    comm_schedule_round(s);
+    for (int d = 1; d < m->count; d++) {
+        const int from = (m->place - d + m->count) % m->count;
+        comm_schedule_recv(s, rank_of(op, l, from), slots(m, from), m->blocks);
+    }
+    for (int d = 1; d < m->count; d++)
+        comm_schedule_send(s, rank_of(op, l, (m->place + d) % m->count), slots(m, m->place),
+                           m->blocks);
+    comm_schedule_round(s);
+    comm_schedule_reduce(s, comm_at(m->to, 0), m->blocks);
+    for (int k = 0; k < m->count; k++) comm_schedule_source(s, slots(m, k));
 }
 
-static void allreduce(struct comm_schedule *s, const struct comm_team *team, int round)
+void comm_whole(struct comm_schedule *s, comm_op op, const struct comm_layout *l)
 {
-    const int N = team->members;
+    const struct members m = members_of(op, l);
 
-    if (round == 1) {
-        exchange(s, team);
-        return;
-    }
-    for (struct comm_span p = {0}; comm_span_next(team, 0, N, &p);) {
-        if (round == 0) {
-            comm_schedule_reduce(s, comm_team_wire(team, slot(team, team->place, p.member)),
-                                 p.count);
-            comm_team_add_parts(s, team, &p);
-            continue;
-        }
-        comm_schedule_reduce(s, comm_span_at(team->space, &p), p.count);
-        for (int m = 0; m < N; m++)
-            comm_schedule_source(s, comm_team_wire(team, slot(team, m, p.member)));
-    }
+    if (op == COMM_GATHER || op == COMM_REDUCE || m.count == 1)
+        comm_compose(s, &comm_pattern_direct, false, op, l);
+    else if (rank_of(op, l, m.place) == l->rank)
+        exchange(s, op, l, &m);
 }
-
-const struct comm_pattern comm_pattern_whole = {.allreduce_rounds = allreduce_rounds,
-                                                .allreduce = allreduce,
-                                                .allreduce_wire_blocks = allreduce_wire_blocks};

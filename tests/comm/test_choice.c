@@ -20,7 +20,7 @@ static const char *taken_by(comm_op op, const char *fabric, int nodes, int *leav
     const struct comm_nodes n = {
         .nodes = nodes, .local_size = PER_NODE, .first = first, .leaf = leaves};
     const struct comm_exchange_options o = {.fabric = fabric,
-                                            .rate_gbit = 200,
+                                            .rate_gbit = PER_NODE * 200,
                                             .wire = wire,
                                             .unit = RT_BF16,
                                             .slice_max = slice,
