@@ -91,8 +91,8 @@ struct comm_gather {
     rt_dtype type;
     const float *own;       /* (slice) cast into place by the engine; NULL: it is in place */
     struct comm_flag start; /* of every local rank; before it `unit` is not touched */
-    struct comm_flag done;  /* signalled for this rank when its share has arrived */
-    int name;               /* unit number, for records; -1 none */
+    struct comm_flag done; /* signalled for this rank when its share has arrived; whole wants one */
+    int name;              /* unit number, for records; -1 none */
 };
 
 struct comm_reduction {

@@ -109,6 +109,11 @@ static rt_status advance_chunks(struct comm_task *t, bool test, bool *moved)
     return RT_OK;
 }
 
+static bool neighbours_are_done(const struct comm_flag *f)
+{
+    return f->window == NULL || comm_window_reached_elsewhere(f->window, f->flag, f->value);
+}
+
 void comm_task_advance(struct comm_task *t, bool test, bool *moved)
 {
     rt_status st = RT_OK;
@@ -119,6 +124,7 @@ void comm_task_advance(struct comm_task *t, bool test, bool *moved)
     if (st == RT_OK && state == COMM_TASK_WAITING) {
         const struct comm_flag *f = &t->start;
         if (f->window != NULL && !comm_window_reached(f->window, f->flag, f->value)) return;
+        if (t->schedule->for_node && !neighbours_are_done(&t->done)) return;
         enter(t, COMM_TASK_RUNNING);
         t->start_s = rt_now_s();
         *moved = true;

@@ -1,6 +1,7 @@
 /* comm/task.h - one operation under way: its chunks, and when it may start and is done
  *
- *   waiting    until its start flag is reached
+ *   waiting    until its start flag is reached and, where this rank sends for its whole node, all
+ *              neighbours are done: their slices are in place
  *   running    chunk by chunk, `depth` of them at a time, each by its own run: while one chunk's
  *              blocks are added another's are on the wire
  *   ended      all chunks are; the done flag is signalled once all earlier tasks with the same flag

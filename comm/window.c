@@ -222,8 +222,14 @@ static bool has_reached(const struct comm_window *w, int local_rank, int flag, u
 
 bool comm_window_reached(const struct comm_window *w, int flag, uint64_t value)
 {
+    return has_reached(w, w->local_rank, flag, value) &&
+           comm_window_reached_elsewhere(w, flag, value);
+}
+
+bool comm_window_reached_elsewhere(const struct comm_window *w, int flag, uint64_t value)
+{
     for (int r = 0; r < w->local_size; r++)
-        if (!has_reached(w, r, flag, value)) return false;
+        if (r != w->local_rank && !has_reached(w, r, flag, value)) return false;
     return true;
 }
 

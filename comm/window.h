@@ -31,5 +31,7 @@ const char *comm_window_place(const struct comm_window *w); /* "memfd", or the d
 void comm_window_signal(struct comm_window *w, int flag, uint64_t value);
 void comm_window_await(const struct comm_window *w, int flag, uint64_t value);
 bool comm_window_reached(const struct comm_window *w, int flag, uint64_t value); /* does not wait */
+bool comm_window_reached_elsewhere(const struct comm_window *w, int flag,
+                                   uint64_t value); /* own apart */
 
 #endif

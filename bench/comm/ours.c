@@ -284,7 +284,7 @@ static rt_status add_algorithms(struct bench_run *r, bench_op op, const struct b
     if (bench_algorithm_asked(r, "auto")) RT_TRY(add_one(r, op, size, "auto"));
     for (const struct comm_algorithm *a = comm_algorithms; a->name != NULL; a++) {
         const bool fits = comm_algorithm_fits(a, op_of[op], &r->layout, r->o->wire, false) &&
-                          (op == BENCH_ALLREDUCE || strcmp(a->name, "whole") != 0);
+                          (op != BENCH_REDUCE || strcmp(a->name, "whole") != 0);
         if (!bench_algorithm_asked(r, a->name) || (all && (alike || !fits))) continue;
         if (!fits)
             return comm_rank(r->world) > 0

@@ -83,7 +83,9 @@ struct comm_schedule {
     size_t *rounds; /* (rounds_count): index of each round's first step */
     size_t rounds_count, rounds_capacity;
     size_t stage_blocks, wire_blocks; /* how much of STAGE and WIRE is used */
-    bool broken; /* memory ran out while it was built: see comm_schedule_check */
+    bool for_node; /* with a window: sends what its neighbours put into UNIT, so not before theirs
+                      is there and they are done */
+    bool broken;   /* memory ran out while it was built: see comm_schedule_check */
 };
 
 /* Where a rank stands: enough for any algorithm, real or not. Ranks of a node are neighbours. */
@@ -101,13 +103,14 @@ int comm_layout_local_size(const struct comm_layout *l, int node);
  * nodes: lane i (slices of local ranks i) is carried on node n by its local rank i mod G_n, so
  * every local rank has its own lane. Without one, the flat algorithms take every rank for a node;
  * the two-level ones go round the node first (reduce) or last (gather), by messages, and end with
- * the bits that they have with a window, where they are the same as the plain ones. whole is an
- * algorithm of the two all-reduces, for little data: its staging is N*N blocks. */
+ * the bits that they have with a window, where they are the same as the plain ones. whole is for
+ * little data, gathered or all-reduced: one rank a node works for all of it. */
 struct comm_algorithm {
     const char *name; /* direct, ring, doubling, bruck, whole; two-level-direct ... */
     bool two_level;
     bool fp32_only;   /* carries partial sums along a chain as long as the ranks: no bf16 wire */
     bool exact;       /* all additions for a slice are made at its owner: fit for tree sums */
+    bool for_node;    /* with a window one rank of a node sends what all of them have gathered */
     const char *cost; /* the formula, for people */
     /* Appends to an empty schedule; cannot fail but for memory (broken). op ALLREDUCE_OWN only
      * where comm_layout_even. */

@@ -1,15 +1,19 @@
-/* comm/schedule/whole.c - an all-reduce of little data in one exchange
+/* comm/schedule/whole.c - little data in one exchange, by as few messages as there may be
  *
- * Every member sends what it adds to all blocks, whole, to all others, and each adds everything.
  * With a window the first rank of each node is its member and works for all of the node, since
- * little data is a matter of messages: the others only meet it in the window. Its gather and its
- * reduce are direct's, and what it does on one node.
+ * little data is a matter of messages: the others only meet it in the window.
+ *
+ * gather      the node's blocks, side by side, to all other members, and theirs from them
+ * all-reduce  what a member adds to all blocks, whole, to all others; each adds everything
+ * reduce      direct's: the sums belong to ranks that only they can reach
+ * On one node it does what direct does.
  *
  * Order    S[0] + S[1] + ... + S[N-1], from the left; S[m] is the sum of member m's parts
  * Numbers  every S is rounded once to the wire's type, the own one too: all end with the same bits
- * Staging  N*B blocks of WIRE
- * Cost     alpha + (N-1) B n beta + [B (G+1) + B (N+1)] n gamma   n bytes a block, B of them in all,
- *          N members of G parts
+ * Staging  all-reduce N*B blocks of WIRE
+ * Cost     gather      alpha + (N-1) G n beta
+ *          all-reduce  alpha + (N-1) B n beta + [B (G+1) + B (N+1)] n gamma
+ *          n bytes a block, B of them in all, N members of G blocks or parts
  */
 #include "comm/schedule/team.h"
 
@@ -47,13 +51,37 @@ static int rank_of(comm_op op, const struct comm_layout *l, int member)
     return l->window ? l->first[member] : member;
 }
 
+/* A member's blocks of UNIT. */
+static struct comm_place blocks_of(const struct comm_layout *l, int member, size_t *count)
+{
+    *count = l->window ? (size_t)comm_layout_local_size(l, member) : 1;
+    return comm_at(COMM_SPACE_UNIT, (size_t)rank_of(COMM_GATHER, l, member));
+}
+
+static void gather(struct comm_schedule *s, const struct comm_layout *l, const struct members *m)
+{
+    size_t count;
+
+    comm_schedule_round(s);
+    s->for_node = m->parts > 1;
+    for (int d = 1; d < m->count; d++) {
+        const int from = (m->place - d + m->count) % m->count;
+        const struct comm_place to = blocks_of(l, from, &count);
+        comm_schedule_recv(s, rank_of(COMM_GATHER, l, from), to, count);
+    }
+    for (int d = 1; d < m->count; d++) {
+        const struct comm_place own = blocks_of(l, m->place, &count);
+        comm_schedule_send(s, rank_of(COMM_GATHER, l, (m->place + d) % m->count), own, count);
+    }
+}
+
 static struct comm_place slots(const struct members *m, int member)
 {
     return comm_at(COMM_SPACE_WIRE, (size_t)member * m->blocks);
 }
 
-static void exchange(struct comm_schedule *s, comm_op op, const struct comm_layout *l,
-                     const struct members *m)
+static void allreduce(struct comm_schedule *s, comm_op op, const struct comm_layout *l,
+                      const struct members *m)
 {
     comm_schedule_round(s);
     comm_schedule_reduce(s, slots(m, m->place), m->blocks);
@@ -79,8 +107,12 @@ void comm_whole(struct comm_schedule *s, comm_op op, const struct comm_layout *l
 {
     const struct members m = members_of(op, l);
 
-    if (op == COMM_GATHER || op == COMM_REDUCE || m.count == 1)
+    if (op == COMM_REDUCE || m.count == 1)
         comm_compose(s, &comm_pattern_direct, false, op, l);
-    else if (rank_of(op, l, m.place) == l->rank)
-        exchange(s, op, l, &m);
+    else if (rank_of(op, l, m.place) != l->rank)
+        return; /* another rank of the node works for this one */
+    else if (op == COMM_GATHER)
+        gather(s, l, &m);
+    else
+        allreduce(s, op, l, &m);
 }

@@ -40,7 +40,7 @@ rt_status rig_open(struct rig *s, struct comm *g, int ranks_per_node,
     if (o.vector == NULL) o.vector = &rt_vector_ref;
     RT_TRY_OUT(comm_nodes_create(g, ranks_per_node, &s->nodes));
     const size_t L = (size_t)s->nodes->local_size;
-    RT_TRY_OUT(comm_window_create(s->nodes, (UNITS + 1) * L * unit, 2, &s->window));
+    RT_TRY_OUT(comm_window_create(s->nodes, (UNITS + 1) * L * unit, 3, &s->window));
     const size_t bytes = comm_exchange_staging_bytes(s->nodes, &o);
     s->staging = bytes == 0 ? NULL : malloc(bytes);
     s->own = calloc(P * SLICE_MAX, sizeof *s->own);
@@ -80,10 +80,15 @@ float rig_get(const void *at, rt_dtype type, size_t i)
     return type == RT_F32 ? ((const float *)at)[i] : rt_bf16_to_f32(((const rt_bf16 *)at)[i]);
 }
 
+struct comm_flag rig_done(struct rig *s)
+{
+    return (struct comm_flag){.window = s->window, .flag = 2, .value = ++s->gathers};
+}
+
 rt_status rig_gather(struct rig *s, int unit, size_t slice, rt_dtype type, int name)
 {
     const struct comm_gather g = {
-        .unit = rig_unit(s, unit), .slice = slice, .type = type, .name = name};
+        .unit = rig_unit(s, unit), .slice = slice, .type = type, .done = rig_done(s), .name = name};
     comm_ticket t;
 
     RT_TRY(comm_gather_post(s->exchange, &g, &t));

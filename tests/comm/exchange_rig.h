@@ -18,8 +18,9 @@ struct rig {
     void *staging;
     float *own; /* (P*SLICE_MAX) */
     const void *grads[MOST_LOCAL];
-    float *mine;    /* this rank's gradient buffer */
-    uint64_t meets; /* how often the node's ranks have met */
+    float *mine;      /* this rank's gradient buffer */
+    uint64_t meets;   /* how often the node's ranks have met */
+    uint64_t gathers; /* posted so far, with done flags of flag 2 */
     size_t P, rank;
 };
 
@@ -35,6 +36,7 @@ float rig_value(size_t rank, size_t i);
 void rig_put(void *at, rt_dtype type, size_t i, float v);
 float rig_get(const void *at, rt_dtype type, size_t i);
 
+struct comm_flag rig_done(struct rig *s); /* of the next gather */
 rt_status rig_gather(struct rig *s, int unit, size_t slice, rt_dtype type, int name);
 rt_status rig_reduce(struct rig *s, size_t slice, bool add);
 

@@ -19,8 +19,12 @@ static void gather(struct rig *s, size_t slice, rt_dtype type)
 
     for (int u = 0; u < UNITS; u++) {
         for (size_t i = 0; i < slice; i++) own[u][i] = rig_value(s->rank, i + (size_t)u);
-        const struct comm_gather g = {
-            .unit = rig_unit(s, u), .slice = slice, .type = type, .own = own[u], .name = u};
+        const struct comm_gather g = {.unit = rig_unit(s, u),
+                                      .slice = slice,
+                                      .type = type,
+                                      .own = own[u],
+                                      .done = rig_done(s),
+                                      .name = u};
         CHECK_OK(comm_gather_post(s->exchange, &g, &tickets[u]));
     }
     for (int u = 0; u < UNITS; u++) CHECK_OK(comm_exchange_wait(s->exchange, tickets[u]));
@@ -169,6 +173,10 @@ static void what_does_not_fit_is_refused(struct comm *g)
     comm_ticket second;
     CHECK(comm_gather_post(s.exchange, &one, &second) == RT_EINVAL); /* one ticket only */
     CHECK_OK(comm_exchange_wait(s.exchange, t));
+    rig_close(&s);
+    o = (struct comm_exchange_options){.gather = "whole"}; /* it tells by done flags */
+    if (!CHECK_OK(rig_open(&s, g, 2, &o))) return;
+    if (s.nodes->nodes > 1) CHECK(comm_gather_post(s.exchange, &one, &t) == RT_EINVAL);
     rig_close(&s);
 }
 

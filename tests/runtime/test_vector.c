@@ -77,7 +77,7 @@ static rt_status sum_of(const struct rt_vector *v, float *y, const float *const 
                         size_t n, bool tree, bool add)
 {
     static rt_dtype types[MOST_VECTORS];
-    const void *of[MOST_VECTORS];
+    const void *of[MOST_VECTORS] = {NULL};
 
     for (int k = 0; k < count; k++) {
         of[k] = x[k];

@@ -46,20 +46,21 @@ static double bruck_messages(int N, int place)
     return messages;
 }
 
-/* N members of G parts, as in the headers, for the member N/2. Doubling: N a power of two. */
-static struct count gather_formula(const char *name, int N)
+/* N members of G parts, as in the headers, for the first rank of member N/2. Doubling: N a power of two. */
+static struct count gather_formula(const char *name, int N, int G)
 {
     const double K = log2_up(N), blocks = N - 1;
 
     if (strcmp(name, "ring") == 0) return (struct count){blocks, 2 * blocks, blocks, 0};
     if (strcmp(name, "doubling") == 0) return (struct count){K, 2 * K, blocks, 0};
     if (strcmp(name, "bruck") == 0) return (struct count){K, bruck_messages(N, N / 2), blocks, 0};
+    if (strcmp(name, "whole") == 0) return (struct count){N > 1, 2 * blocks, blocks * G, 0};
     return (struct count){N > 1, 2 * blocks, blocks, 0};
 }
 
 static struct count reduce_formula(const char *name, int N, int G)
 {
-    struct count c = gather_formula(name, N);
+    struct count c = gather_formula(strcmp(name, "whole") == 0 ? "direct" : name, N, G);
 
     if (strcmp(name, "ring") == 0)
         c.gamma = (N - 1) * (G + 2) + G + 1;
@@ -73,12 +74,12 @@ static struct count reduce_formula(const char *name, int N, int G)
 
 static struct count formula(const char *name, comm_op op, int N, int G)
 {
-    struct count g = gather_formula(name, N), r = reduce_formula(name, N, G);
+    struct count g = gather_formula(name, N, G), r = reduce_formula(name, N, G);
 
     if (op == COMM_GATHER) return g;
     if (op == COMM_REDUCE) return r;
     if (N > 1 && strcmp(name, "whole") == 0)
-        return (struct count){1, 2 * (N - 1), (N - 1) * N, N * (G + 1) + N * (N + 1)};
+        return (struct count){1, 2 * (N - 1), (N - 1) * N * G, N * G * (G + 1) + N * G * (N + 1)};
     return (struct count){g.alpha + r.alpha, g.messages + r.messages, g.beta + r.beta, r.gamma};
 }
 
@@ -107,7 +108,7 @@ static void check_even(const struct comm_algorithm *a, int N, int G)
     static const char *const ops[] = {"gather", "reduce", "all-reduce"};
     const char *name = a->two_level ? a->name + strlen("two-level-") : a->name;
     int first[MOST + 1];
-    struct comm_layout l = {.size = N * G, .rank = N * G / 2, .nodes = N, .first = first};
+    struct comm_layout l = {.size = N * G, .rank = N / 2 * G, .nodes = N, .first = first};
 
     for (int n = 0; n <= N; n++) first[n] = n * G;
     if (strcmp(name, "doubling") == 0 && !is_power(N)) return;
@@ -168,7 +169,7 @@ static void check_contention(void)
     for (const struct comm_algorithm *a = comm_algorithms; a->name != NULL; a++) {
         if (a->two_level) continue;
         double extra = walked(a, COMM_GATHER, &l, cross, RT_F32, 0) -
-                       seconds_of(gather_formula(a->name, 16), COMM_PATH_CROSS);
+                       seconds_of(gather_formula(a->name, 16, 1), COMM_PATH_CROSS);
         if (strcmp(a->name, "ring") == 0)
             CHECK(extra == 0.0);
         else if (a->fp32_only || strcmp(a->name, "direct") == 0 || strcmp(a->name, "whole") == 0)
