@@ -78,6 +78,11 @@ static unsigned char *paths_from_first(const struct comm_layout *l, const struct
     return path;
 }
 
+static bool is_tcp(const struct comm_exchange_options *o)
+{
+    return o->fabric == NULL || strcmp(o->fabric, "tcp") == 0;
+}
+
 /* As one rank sees it while its neighbours send, too: they share the node's NICs. */
 static struct comm_costs costs_of(const struct comm_layout *l,
                                   const struct comm_exchange_options *o)
@@ -88,6 +93,7 @@ static struct comm_costs costs_of(const struct comm_layout *l,
     comm_costs_default(o->fabric == NULL ? "tcp" : o->fabric, o->rate_gbit, &costs);
     costs.beta_s_per_byte[COMM_PATH_LEAF] *= sharing;
     costs.beta_s_per_byte[COMM_PATH_CROSS] *= sharing;
+    if (is_tcp(o)) costs.alone = sharing; /* one card */
     return costs;
 }
 
@@ -162,15 +168,17 @@ static rt_status refuse(const struct comm_algorithm *a, const struct comm_layout
     return RT_OK;
 }
 
-size_t comm_exchange_chunk(const struct comm_exchange_options *o, const struct comm_schedule *s)
+size_t comm_exchange_chunk(const struct comm_exchange_options *o, comm_op op,
+                           const struct comm_schedule *s)
 {
-    /* On TCP small enough to travel without a handshake: comm/fabric/settings.c. */
-    const bool tcp = o->fabric == NULL || strcmp(o->fabric, "tcp") == 0;
-    const size_t usual = tcp ? CHUNK_TCP_BYTES : CHUNK_BYTES;
+    /* On TCP small enough to travel without a handshake (comm/fabric/settings.c), but as few as that
+     * allows, since each costs those who compute. */
+    const size_t one = is_tcp(o) && op == COMM_GATHER ? rt_dtype_bytes(o->unit) : sizeof(float);
+    const size_t usual = is_tcp(o) ? CHUNK_TCP_BYTES : CHUNK_BYTES;
     const size_t tuned =
         o->tuning != NULL && o->tuning->chunk_bytes > 0 ? o->tuning->chunk_bytes : usual;
     const size_t bytes = o->chunk_bytes > 0 ? o->chunk_bytes : tuned;
-    const size_t elements = (bytes / sizeof(float) + ALIGN - 1) / ALIGN * ALIGN;
+    const size_t elements = (bytes / one + ALIGN - 1) / ALIGN * ALIGN;
 
     if (comm_schedule_transfers(s) == 0 || elements >= o->slice_max)
         return o->slice_max == 0 ? 1 : o->slice_max;
@@ -213,7 +221,7 @@ size_t comm_exchange_staging_bytes(const struct comm_nodes *nodes,
         const struct comm_algorithm *a = choose(&l, nodes, &of, (comm_op)op, why, sizeof why);
         if (a == NULL || (op == COMM_ALLREDUCE_OWN && !comm_layout_even(&l))) continue;
         a->build(&s, (comm_op)op, &l, o->wire);
-        const size_t chunk = comm_exchange_chunk(&of, &s);
+        const size_t chunk = comm_exchange_chunk(&of, (comm_op)op, &s);
         if (!s.broken)
             bytes += stage_bytes(&s, &of, chunk) * (size_t)depth_of(&of, chunk) *
                      (size_t)tickets_of(&of, (comm_op)op);
@@ -229,7 +237,7 @@ static rt_status make_tickets(struct comm_exchange *x, comm_op op, char **stagin
     const struct comm_exchange_options o = comm_exchange_options_of(&x->options, op);
     const size_t largest = o.slice_max * sizeof(float);
 
-    p->chunk = comm_exchange_chunk(&o, &p->schedule);
+    p->chunk = comm_exchange_chunk(&o, op, &p->schedule);
     p->depth = depth_of(&o, p->chunk);
     p->tasks_count = tickets_of(&o, op);
     p->tasks = calloc((size_t)p->tasks_count, sizeof *p->tasks);

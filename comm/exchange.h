@@ -43,7 +43,8 @@ struct comm_exchange_options {
     rt_dtype unit;      /* of gathered units: what the choice of an algorithm reckons with */
     size_t slice_max;   /* elements of the largest slice */
     size_t block_max;   /* of the largest block of comm_allreduce_own; 0: slice_max */
-    size_t chunk_bytes; /* of a block in fp32; 0: as tuned, or 1 MiB, on TCP 256 KiB */
+    size_t chunk_bytes; /* of a block in fp32, on TCP of a gather as it travels; 0: as tuned, or
+                           1 MiB, on TCP 256 KiB */
     int depth;          /* chunks in flight a ticket; 0: 4 */
     const struct comm_tuning *tuning; /* lent; NULL: the cost model of the fabric decides */
     const char *fabric;               /* "ib", "roce", "tcp"; NULL: tcp */

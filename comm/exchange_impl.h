@@ -35,6 +35,7 @@ const char *comm_op_name(comm_op op);
 struct comm_exchange_options comm_exchange_options_of(const struct comm_exchange_options *o,
                                                       comm_op op);
 /* Elements of a chunk of this schedule: the whole slice where nothing is sent. */
-size_t comm_exchange_chunk(const struct comm_exchange_options *o, const struct comm_schedule *s);
+size_t comm_exchange_chunk(const struct comm_exchange_options *o, comm_op op,
+                           const struct comm_schedule *s);
 
 #endif

@@ -108,12 +108,24 @@ static double walk_seconds(const struct walk *w, const struct comm_schedule *s, 
     return alpha + fmax(wire, local) + fmin(wire, local) / chunks;
 }
 
+/* Where one rank sends for its node it has the NICs to itself. */
+static struct comm_costs costs_for(const struct comm_algorithm *a, comm_op op,
+                                   const struct comm_layout *l, const struct comm_costs *c)
+{
+    struct comm_costs costs = *c;
+
+    if (a->for_node && l->window && (op == COMM_GATHER || op == COMM_ALLREDUCE) && c->alone > 0)
+        for (int p = COMM_PATH_LEAF; p < COMM_PATHS; p++) costs.beta_s_per_byte[p] /= c->alone;
+    return costs;
+}
+
 rt_status comm_cost(const struct comm_algorithm *a, comm_op op, const struct comm_layout *l,
                     const unsigned char *path_of, size_t slice_elements, rt_dtype unit,
                     rt_dtype wire, size_t chunk_bytes, const struct comm_costs *c, double *seconds)
 {
     const double n = (double)slice_elements, f32 = n * (double)rt_dtype_bytes(RT_F32);
-    struct walk w = {.layout = l, .path_of = path_of, .costs = c};
+    const struct comm_costs costs = costs_for(a, op, l, c);
+    struct walk w = {.layout = l, .path_of = path_of, .costs = &costs};
     struct comm_schedule s = {0};
 
     for (int space = 0; space < COMM_SPACES; space++) w.block_bytes[space] = f32;

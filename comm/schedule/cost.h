@@ -21,9 +21,10 @@ typedef enum { COMM_PATH_NODE, COMM_PATH_LEAF, COMM_PATH_CROSS, COMM_PATHS } com
 struct comm_costs {
     double alpha_s[COMM_PATHS];         /* first byte, one way */
     double beta_s_per_byte[COMM_PATHS]; /* of one rank while all ranks of its node send */
-    double overhead_s;                  /* of a message, on this rank's processor */
-    double gamma_s_per_byte;            /* read or written by copy and reduce */
-    double barrier_s;                   /* the ranks of a node meet once */
+    double alone; /* how many times faster it is off the node while they do not; 0: unknown, once */
+    double overhead_s;       /* of a message, on this rank's processor */
+    double gamma_s_per_byte; /* read or written by copy and reduce */
+    double barrier_s;        /* the ranks of a node meet once */
     /* What static hashing makes of beta on CROSS where all ranks of a leaf send out of it: 1 on
      * InfiniBand and adaptive routing; measured or simulated for ECMP. */
     double doubling_contention;
