@@ -26,6 +26,14 @@ def begin(**env):
     return process
 
 
+def descends(pid, ancestor):
+    """A rank of the case before may still be ending: its launcher is another."""
+    while pid > 1 and pid != ancestor:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        pid = int(stat.rsplit(")", 1)[1].split()[1])
+    return pid == ancestor
+
+
 def children(process):
     """The pids of the ranks, by rank."""
     found = {}
@@ -33,8 +41,7 @@ def children(process):
         try:
             if entry.name.isdigit() and (entry / "comm").read_text().strip() == "recua":
                 environment = (entry / "environ").read_bytes().split(b"\0")
-                mine = f"PWD={os.getcwd()}".encode() in environment or \
-                    os.readlink(entry / "cwd") == os.getcwd()
+                mine = descends(int(entry.name), process.pid)
                 rank = [e for e in environment if e.startswith(b"OMPI_COMM_WORLD_RANK=") or
                         e.startswith(b"PMI_RANK=")]
                 if mine and rank:
