@@ -26,7 +26,7 @@ PART_OF = {"runtime/data": "runtime"}
 ONLY_IN = {
     r"mpi\.h":                 ["comm/"],
     r"(hdf5|H5\w+|hdf5_hl)\.h": ["checkpoint/", "runtime/data/"],
-    r"cu(da|blas|dnn|rand).*|nv\w+\.h": ["runtime/device_cuda.", ".cu"],
+    r"cu(da|blas|dnn|rand).*|nv\w+\.h": ["runtime/device_cuda.", "runtime/cuda/", ".cu"],
     r"(oneapi/)?(dnnl/)?dnnl.*": ["model/"],
     r"sentencepiece.*":        ["runtime/data/tokenizer.cc"],
     r"(simgrid|smpi)/.*":      ["bench/simulate/"],

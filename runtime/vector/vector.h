@@ -41,6 +41,7 @@ struct rt_vector {
 
 extern const struct rt_vector rt_vector_ref;
 extern const struct rt_vector rt_vector_cpu;
+extern const struct rt_vector rt_vector_cuda; /* where it is built; wants a queue of a GPU */
 extern const struct rt_vector *const rt_vectors_built[]; /* NULL last */
 
 RT_NODISCARD rt_status rt_vector_find(const char *name, const struct rt_vector **out);
