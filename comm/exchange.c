@@ -87,13 +87,13 @@ static bool is_tcp(const struct comm_exchange_options *o)
 static struct comm_costs costs_of(const struct comm_layout *l,
                                   const struct comm_exchange_options *o)
 {
-    const double sharing = comm_layout_local_size(l, 0);
+    const int ranks = comm_layout_local_size(l, 0);
     struct comm_costs costs;
 
     comm_costs_default(o->fabric == NULL ? "tcp" : o->fabric, o->rate_gbit, &costs);
-    costs.beta_s_per_byte[COMM_PATH_LEAF] *= sharing;
-    costs.beta_s_per_byte[COMM_PATH_CROSS] *= sharing;
-    if (is_tcp(o)) costs.alone = sharing; /* one card */
+    comm_costs_share(&costs, ranks);
+    if (o->tuning != NULL) costs = o->tuning->costs; /* measured so */
+    if (is_tcp(o)) costs.alone = ranks;              /* one card */
     return costs;
 }
 
@@ -117,8 +117,8 @@ static const struct comm_algorithm *choose(const struct comm_layout *l, const st
     struct comm_layout first = *l;
     first.rank = 0;
     const struct comm_algorithm *a =
-        comm_tuning_choose(o->tuning, o->tuning == NULL ? &costs : &o->tuning->costs, op, &first,
-                           path, o->slice_max, o->unit, o->wire, o->exact, why, why_bytes);
+        comm_tuning_choose(o->tuning, &costs, op, &first, path, o->slice_max, o->unit, o->wire,
+                           o->exact, why, why_bytes);
     free(path);
     return a;
 }

@@ -2,8 +2,9 @@
  *
  * A unit is P equal slices of `slice` elements; world rank r owns slice r. Inside a node nothing
  * is sent: slices are written in place in the shared window. Between nodes each slice is carried
- * by the local ranks' own lanes (comm/schedule/schedule.h). Without a window (a simulator, a
- * device) everything is sent, and unit and gradient buffers are the rank's own.
+ * by the local ranks' own lanes, little data by one rank a node (comm/schedule/schedule.h). Without
+ * a window (a simulator, a device) everything is sent, and unit and gradient buffers are the rank's
+ * own.
  *
  *   post    hands a ticket to the engine and returns; the engine waits until its start flag is
  *           reached, casts the own slice into place, runs the schedule chunk by chunk, and
@@ -120,8 +121,8 @@ struct comm_allreduction {
 /* A ticket: an index, valid until it has been waited for. */
 typedef int comm_ticket;
 
-/* Collective over world in the sense above; they return at once. RT_EINVAL: no ticket is free, or
- * a slice is larger than announced. What fails later, comm_exchange_wait returns. */
+/* Collective over world in the sense above; they return at once. RT_EINVAL: no ticket is free, a
+ * slice is larger than announced, staging or a done flag is missing. What fails later, comm_exchange_wait returns. */
 RT_NODISCARD rt_status comm_gather_post(struct comm_exchange *x, const struct comm_gather *g,
                                         comm_ticket *out);
 RT_NODISCARD rt_status comm_reduce_post(struct comm_exchange *x, const struct comm_reduction *r,

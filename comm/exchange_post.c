@@ -74,19 +74,20 @@ static void post_sums(struct comm_exchange *x, struct comm_task *t, const void *
 
 static bool is_for_node(const struct comm_operation *p)
 {
-    return p->algorithm->for_node && p->layout.window && p->layout.nodes > 1;
+    return p->algorithm != NULL && p->algorithm->for_node && p->layout.window &&
+           p->layout.nodes > 1;
 }
 
 rt_status comm_gather_post(struct comm_exchange *x, const struct comm_gather *g, comm_ticket *out)
 {
     struct comm_task *t = NULL;
 
-    RT_TRY(take(x, COMM_GATHER, g->slice, g->name, &t, out));
     if (is_for_node(&x->ops[COMM_GATHER]) && g->done.window == NULL)
         return RT_FAIL(RT_EINVAL,
                        "a gather by %s needs a done flag: the ranks of a node tell each "
                        "other by it what is in place",
                        x->ops[COMM_GATHER].algorithm->name);
+    RT_TRY(take(x, COMM_GATHER, g->slice, g->name, &t, out));
     t->spaces.unit = g->unit;
     t->spaces.unit_type = g->type;
     t->own = g->own;

@@ -160,7 +160,7 @@ comm_tuning_choose(const struct comm_tuning *t, const struct comm_costs *costs, 
     q.any_type = true;
     if (t != NULL && v.best == NULL) by_rows(&v, q, l, exact);
     if (v.best == NULL)
-        by_model(&v, t != NULL ? &t->costs : costs, &q, l, path_of, slice,
+        by_model(&v, costs != NULL ? costs : &t->costs, &q, l, path_of, slice,
                  t != NULL && t->chunk_bytes > 0 ? t->chunk_bytes : CHUNK_DEFAULT, exact);
     if (v.best == NULL) { /* no memory for a schedule: what always fits */
         snprintf(text, sizeof text, "nothing could be weighed");

@@ -54,8 +54,8 @@ void comm_tuning_destroy(struct comm_tuning **t);
 
 /* The algorithm for one operation, and a line why, for --explain: from measured rows (interpolated
  * in log bytes between sizes) where there are any for this op, ranks and nodes; else by the cost
- * model over all that fit. exact and bf16 wire leave only those that are fit. Never NULL. t may be
- * NULL: costs are then those of `costs`. Not collective. With path_of NULL all ranks choose alike:
+ * model over all that fit. exact and bf16 wire leave only those that are fit. Never NULL. Either t
+ * or costs may be NULL: the model takes `costs`, or else t's. Not collective. With path_of NULL all ranks choose alike:
  * the model times rank 0; else it times l->rank, as seen from which path_of is, and where that
  * may differ one rank chooses and tells the others. */
 const struct comm_algorithm *

@@ -148,7 +148,9 @@ rt_status bench_tune(struct bench_run *r)
 
     RT_TRY_OUT(comm_agree(r->world, st));
     if (comm_rank(r->world) == 0) printf("\n# tuning\n");
-    comm_costs_default(r->network.kind, r->network.gbit_per_s, &t->costs);
+    comm_costs_default(r->network.kind,
+                       r->o->rate_gbit > 0 ? r->o->rate_gbit : r->network.gbit_per_s, &t->costs);
+    comm_costs_share(&t->costs, comm_layout_local_size(&r->layout, 0));
     RT_TRY_OUT(bench_fit_costs(r, &t->costs));
     RT_TRY_OUT(best_chunk(r, &t->chunk_bytes));
     if (comm_rank(r->world) == 0) st = write_all(r, t);

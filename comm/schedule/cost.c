@@ -156,6 +156,11 @@ static const struct fabric_guess guesses[] = {
     {"shared", 1e-6, 1e-6, 0.3e-6, 40.0, 1.0},
 };
 
+void comm_costs_share(struct comm_costs *c, int ranks)
+{
+    for (int p = COMM_PATH_LEAF; p < COMM_PATHS; p++) c->beta_s_per_byte[p] *= ranks;
+}
+
 void comm_costs_default(const char *fabric, double rate_gbit, struct comm_costs *out)
 {
     const struct fabric_guess *g = &guesses[2]; /* an unknown fabric is as slow as any */

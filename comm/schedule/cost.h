@@ -31,8 +31,11 @@ struct comm_costs {
 };
 
 /* Figures of a fabric by its kind and rate, where nothing was measured: "ib", "roce", "tcp",
- * "shared"; any other name: as tcp. rate_gbit 0: unknown, an honest small guess. */
+ * "shared"; any other name: as tcp. rate_gbit: of a node's NICs, one way; 0: unknown, an honest small
+ * guess. The betas off the node are those of one rank a node: see comm_costs_share. */
 void comm_costs_default(const char *fabric, double rate_gbit, struct comm_costs *out);
+/* So many ranks of a node send through its NICs at once. */
+void comm_costs_share(struct comm_costs *c, int ranks);
 
 /* path_of (size): the class of each world rank as seen from l->rank; NULL: NODE for ranks of the
  * same node, LEAF else. Types of unit and wire as in the engine; LOCAL counts as fp32.

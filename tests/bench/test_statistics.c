@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bench/comm/links.h"
+#include "bench/comm/run.h"
 #include "bench/comm/statistics.h"
 #include "bench/comm/tune.h"
 #include "bench/comm/values.h"
@@ -45,6 +46,24 @@ static void percentiles_are_nearest_ranks(void)
     CHECK(bench_percentile(x, 1, 0.95) == 1);
     CHECK(bench_percentile(x, 20, 1) == 20);
     CHECK(bench_percentile(x, 20, 0) == 1);
+}
+
+/* Round by round: the second is twice as slow in all three, and hides as much. */
+static void what_is_hidden_is_of_a_round(void)
+{
+    double together[] = {32, 64, 47, 30, 30, 32, 1}, alone[] = {10, 20, 17, 10, 10, 10, 1},
+           work[] = {30, 60, 30, 30, 30, 30, 1}, scratch[7];
+    struct bench_cell c = {.sides = 3};
+
+    c.side[BENCH_TOGETHER].slowest = together;
+    c.side[BENCH_ALONE].slowest = alone;
+    c.side[BENCH_WORK].slowest = work;
+    for (int i = 0; i < 3; i++) c.side[i].count = 6 + (i == 1); /* one round is not whole */
+    const struct bench_summary s = bench_hidden(&c, scratch);   /* .8 .8 0 1 1 .8 */
+    CHECK(s.count == 6 && s.interval);
+    CHECK_NEAR(s.median, 0.8, 1e-12, 0);
+    CHECK_NEAR(s.low, 0, 0, 1e-12);
+    CHECK_NEAR(s.high, 1, 1e-12, 0);
 }
 
 static void what_is_far_and_a_tenth_below_is_suspect(void)
@@ -156,6 +175,7 @@ int main(void)
     a_median_is_the_middle();
     an_interval_has_the_stated_ranks();
     percentiles_are_nearest_ranks();
+    what_is_hidden_is_of_a_round();
     what_is_far_and_a_tenth_below_is_suspect();
     equal_values_have_no_outliers();
     a_line_is_found_again();

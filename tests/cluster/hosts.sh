@@ -69,8 +69,12 @@ s.sendall(bytes(1000000)); s.close()'
 over_cable() {
     "$hosts" --dir "$work/b" on n2 python3 -c '
 import socket
+socket.setdefaulttimeout(20)
 s = socket.create_server(("10.78.0.2", 7777)); c = s.accept()[0]; left = 2000000
-while left: left -= len(c.recv(1 << 20))
+while left:
+    got = len(c.recv(1 << 20))
+    if got == 0: break
+    left -= got
 c.sendall(b"all")' &
     "$hosts" --dir "$work/b" on n1 python3 -c '
 import socket, sys, time
@@ -177,6 +181,7 @@ say "a cable past the switch" $?
 out=$(over_cable)
 say "which is no faster than asked for" $? "$out"
 refuses "a second one" 2 "has one already" "$hosts" --dir "$work/b" cable n2 n1 100
+refuses "no rate" 2 "whole number from 1" "$hosts" --dir "$work/b" cable n1 n2 0
 refuses "a cable to itself" 2 "both ends are n1" "$hosts" --dir "$work/b" cable n1 1 100
 kill $watched && wait $watched 2>/dev/null
 wait_until_gone "${others[@]}"

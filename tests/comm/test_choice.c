@@ -64,6 +64,13 @@ static void no_ring_with_bf16_on_the_wire(void)
     CHECK(!is(taken_by(COMM_REDUCE, "roce", NODES, leaf, 1 << 20, RT_BF16), "ring"));
 }
 
+/* Of a message's cost little data feels nothing else; a card that all ranks of a node share. */
+static void little_data_goes_by_one_rank_a_node(void)
+{
+    CHECK(is(taken_by(COMM_ALLREDUCE, "tcp", 4, NULL, 16, RT_F32), "whole"));
+    CHECK(!is(taken_by(COMM_ALLREDUCE, "tcp", 4, NULL, 1 << 20, RT_F32), "whole"));
+}
+
 static void one_node_sends_nothing(void) { CHECK(is(taken("roce", 1, leaf, 9, RT_F32), "direct")); }
 
 int main(void)
@@ -74,6 +81,7 @@ int main(void)
     what_stays_on_a_leaf_crosses_nothing();
     small_units_want_few_rounds();
     no_ring_with_bf16_on_the_wire();
+    little_data_goes_by_one_rank_a_node();
     one_node_sends_nothing();
     return check_failures != 0;
 }

@@ -285,6 +285,37 @@ static void flags_start_and_tell(struct comm *g)
     rig_close(&s);
 }
 
+/* The first rank of a node sends for all of it, so not before they have put their slices in place. */
+static void who_sends_for_a_node_waits_for_it(struct comm *g)
+{
+    const struct comm_exchange_options o = {.gather = "whole"};
+    float own[4];
+    struct rig s;
+    comm_ticket t;
+
+    if (!CHECK_OK(rig_open(&s, g, 2, &o))) return;
+    const bool leads = s.nodes->nodes > 1 && s.nodes->local_size == 2 && s.nodes->local_rank == 0;
+    for (size_t i = 0; i < 4; i++) own[i] = rig_value(s.rank, i);
+    const struct comm_gather one = {.unit = rig_unit(&s, 0),
+                                    .slice = 4,
+                                    .type = RT_F32,
+                                    .own = own,
+                                    .done = rig_done(&s),
+                                    .name = -1};
+    if (s.nodes->local_rank == 1) comm_window_signal(s.window, 1, 1);
+    if (s.nodes->local_rank == 1) comm_window_await(s.window, 1, 1);
+    CHECK_OK(comm_gather_post(s.exchange, &one, &t));
+    for (int i = 0; leads && i < 1000; i++) CHECK(!comm_exchange_finished(s.exchange, t));
+    if (s.nodes->local_rank == 0) comm_window_signal(s.window, 1, 1);
+    CHECK_OK(comm_exchange_wait(s.exchange, t));
+    rig_meet(&s);
+    for (size_t r = 0; r < s.P; r++)
+        for (size_t i = 0; i < 4; i++)
+            CHECK(rig_get(rig_unit(&s, 0), RT_F32, r * 4 + i) == rig_value(r, i));
+    rig_meet(&s);
+    rig_close(&s);
+}
+
 int main(int argc, char **argv)
 {
     static const struct check_case cases[] = {
@@ -297,6 +328,7 @@ int main(int argc, char **argv)
         {"ranks that disagree are told", ranks_that_disagree_are_told},
         {"additions are in the stated order", additions_are_in_the_stated_order},
         {"flags start and tell", flags_start_and_tell},
+        {"who sends for a node waits for it", who_sends_for_a_node_waits_for_it},
         {NULL, NULL},
     };
     return check_mpi_main(argc, argv, cases);
