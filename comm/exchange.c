@@ -90,10 +90,13 @@ static struct comm_costs costs_of(const struct comm_layout *l,
     const int ranks = comm_layout_local_size(l, 0);
     struct comm_costs costs;
 
-    comm_costs_default(o->fabric == NULL ? "tcp" : o->fabric, o->rate_gbit, &costs);
-    comm_costs_share(&costs, ranks);
-    if (o->tuning != NULL) costs = o->tuning->costs; /* measured so */
-    if (is_tcp(o)) costs.alone = ranks;              /* one card */
+    if (o->tuning != NULL) {
+        costs = o->tuning->costs; /* measured so */
+    } else {
+        comm_costs_default(o->fabric == NULL ? "tcp" : o->fabric, o->rate_gbit, &costs);
+        comm_costs_share(&costs, ranks);
+    }
+    if (is_tcp(o)) costs.alone = ranks; /* one card */
     return costs;
 }
 
