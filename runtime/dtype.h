@@ -10,6 +10,13 @@
 extern "C" {
 #endif
 
+/* nvcc compiles what follows it for both sides. */
+#ifdef __CUDACC__
+#define RT_BOTH_SIDES __host__ __device__
+#else
+#define RT_BOTH_SIDES
+#endif
+
 typedef enum { RT_F32 = 0, RT_BF16 = 1 } rt_dtype;
 
 static inline size_t rt_dtype_bytes(rt_dtype t) { return t == RT_F32 ? 4 : 2; }
@@ -17,7 +24,7 @@ static inline const char *rt_dtype_name(rt_dtype t) { return t == RT_F32 ? "fp32
 
 typedef uint16_t rt_bf16; /* the upper half of an f32 */
 
-static inline float rt_bf16_to_f32(rt_bf16 h)
+RT_BOTH_SIDES static inline float rt_bf16_to_f32(rt_bf16 h)
 {
     uint32_t u = (uint32_t)h << 16;
     float f;
@@ -26,7 +33,7 @@ static inline float rt_bf16_to_f32(rt_bf16 h)
 }
 
 /* NaN stays NaN (quiet, sign kept); overflow goes to Inf. */
-static inline rt_bf16 rt_bf16_from_f32(float f)
+RT_BOTH_SIDES static inline rt_bf16 rt_bf16_from_f32(float f)
 {
     uint32_t u;
     memcpy(&u, &f, sizeof u);

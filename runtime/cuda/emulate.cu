@@ -54,13 +54,12 @@ struct fiber {
 
 struct shared_array {
     place where;
-    size_t bytes;
     void *data;
 };
 
 struct emulator {
     rt_emulate_order order;
-    uint64_t seed, launches, threads;
+    uint64_t seed;
     const char *kernel; /* NULL: no launch is under way */
     void (*body)(void *);
     void *context;
@@ -269,12 +268,6 @@ void rt_emulate_set_order(rt_emulate_order order, uint64_t seed)
     e.seed = seed | 1;
 }
 
-void rt_emulate_counts(uint64_t *launches, uint64_t *threads)
-{
-    *launches = e.launches;
-    *threads = e.threads;
-}
-
 void rt_emulate_barrier(const char *file, int line)
 {
     fiber &f = e.fibers[e.current];
@@ -316,7 +309,7 @@ void *rt_emulate_shared(size_t bytes, const char *file, int line)
     void *data = malloc(bytes);
     if (data == nullptr) stop("no memory for a shared array", here);
     memset(data, 0xff, bytes);
-    e.arrays.push_back({here, bytes, data});
+    e.arrays.push_back({here, data});
     return data;
 }
 
@@ -330,13 +323,11 @@ void rt_emulate_run(dim3 grid, dim3 block, size_t shared, const char *name, void
     e.kernel = name;
     e.body = body;
     e.context = context;
-    e.launches++;
     for (size_t b : in_order(blocks)) {
         const unsigned at = (unsigned)b;
         e.dynamic = shared > 0 ? malloc(shared) : nullptr;
         if (shared > 0 && e.dynamic != nullptr) memset(e.dynamic, 0xff, shared);
         make_fibers(grid, block, dim3(at % grid.x, at / grid.x % grid.y, at / grid.x / grid.y));
-        e.threads += e.fibers.size();
         run_block();
         free(e.dynamic);
         drop_arrays();

@@ -30,30 +30,11 @@
     kernel<<<(grid), (block), (shared), (stream)>>>(__VA_ARGS__)
 #endif
 
-#define RT_DEVICE __host__ __device__ static inline
-
 enum { RT_WARP = 32 };
 
-RT_DEVICE float rt_device_f32(rt_bf16 h)
-{
-    const uint32_t u = (uint32_t)h << 16;
-    float f;
-    memcpy(&f, &u, sizeof f);
-    return f;
-}
-
-/* As rt_bf16_from_f32. */
-RT_DEVICE rt_bf16 rt_device_bf16(float f)
-{
-    uint32_t u;
-    memcpy(&u, &f, sizeof u);
-    if ((u & 0x7fffffffu) > 0x7f800000u) return (rt_bf16)((u >> 16) | 0x40u);
-    return (rt_bf16)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
-}
-
-RT_DEVICE float rt_load(const float *x) { return *x; }
-RT_DEVICE float rt_load(const rt_bf16 *x) { return rt_device_f32(*x); }
-RT_DEVICE void rt_store(float *y, float v) { *y = v; }
-RT_DEVICE void rt_store(rt_bf16 *y, float v) { *y = rt_device_bf16(v); }
+RT_BOTH_SIDES static inline float rt_load(const float *x) { return *x; }
+RT_BOTH_SIDES static inline float rt_load(const rt_bf16 *x) { return rt_bf16_to_f32(*x); }
+RT_BOTH_SIDES static inline void rt_store(float *y, float v) { *y = v; }
+RT_BOTH_SIDES static inline void rt_store(rt_bf16 *y, float v) { *y = rt_bf16_from_f32(v); }
 
 #endif

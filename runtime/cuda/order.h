@@ -12,8 +12,6 @@ enum rt_emulate_order { RT_FORWARD, RT_REVERSE, RT_RANDOM, RT_ORDERS };
 
 /* Of the launches from now on; seed counts for RANDOM. Blocks follow it as threads do. */
 void rt_emulate_set_order(enum rt_emulate_order order, uint64_t seed);
-/* Launches, and threads that ran, since the program began. */
-void rt_emulate_counts(uint64_t *launches, uint64_t *threads);
 
 #ifdef __cplusplus
 }

@@ -196,6 +196,14 @@ rt_status reduce_cuda(struct rt_queue *q, void *y, rt_dtype yt, const void *cons
 
 /* --- the rest --- */
 
+/* What a kernel left in the scratch, into pinned memory; who calls may read it. */
+rt_status fetch(struct rt_queue *q, size_t bytes, const char *what)
+{
+    const rt_status st = rt_cuda(
+        cudaMemcpyAsync(q->pinned, q->scratch, bytes, cudaMemcpyDeviceToHost, q->stream), what);
+    return st == RT_OK ? rt_cuda_queue_wait(q) : st;
+}
+
 RT_KERNEL scale_kernel(float *y, float a, size_t n)
 {
     for (size_t i = first_index(); i < n; i += stride()) y[i] = y[i] * a;
@@ -255,10 +263,7 @@ rt_status squares_cuda(struct rt_queue *q, struct rt_exact *a, const float *x, s
     if (st != RT_OK) return st;
     RT_LAUNCH(squares_kernel, rt_cuda_blocks(n, THREADS), THREADS, 0, q->stream, low, high, x, n);
     st = launched("a sum of squares");
-    if (st == RT_OK)
-        st = rt_cuda(cudaMemcpyAsync(q->pinned, low, bytes, cudaMemcpyDeviceToHost, q->stream),
-                     "bins to the host");
-    if (st == RT_OK) st = rt_cuda_queue_wait(q);
+    if (st == RT_OK) st = fetch(q, bytes, "bins to the host");
     if (st != RT_OK) return st;
     for (int e = 0; e < BINS - 1; e++) {
         const int shift = 2 * ((e == 0 ? 1 : e) - 150);
@@ -292,11 +297,7 @@ rt_status finite_cuda(struct rt_queue *q, bool *finite, const float *x, size_t n
     if (st != RT_OK) return st;
     RT_LAUNCH(finite_kernel, rt_cuda_blocks(n, THREADS), THREADS, 0, q->stream, bad, x, n);
     st = launched("a scan");
-    if (st == RT_OK)
-        st =
-            rt_cuda(cudaMemcpyAsync(q->pinned, bad, sizeof *bad, cudaMemcpyDeviceToHost, q->stream),
-                    "a flag to the host");
-    if (st == RT_OK) st = rt_cuda_queue_wait(q);
+    if (st == RT_OK) st = fetch(q, sizeof *bad, "a flag to the host");
     if (st == RT_OK) *finite = *static_cast<const unsigned *>(q->pinned) == 0;
     return st;
 }

@@ -35,7 +35,7 @@ template <int BUG> RT_KERNEL sum_rows(float *y, const float *x, int n)
 
     for (int i = (int)threadIdx.x; i <= last; i += step) {
         sum += x[(size_t)blockIdx.x * (size_t)n + (size_t)i];
-        if (BUG == ACCUMULATION) sum = rt_device_f32(rt_device_bf16(sum));
+        if (BUG == ACCUMULATION) sum = rt_bf16_to_f32(rt_bf16_from_f32(sum));
     }
     for (int bits = RT_WARP / 2; bits > 0; bits /= 2)
         sum += __shfl_xor_sync(0xffffffffu, sum, bits);
